@@ -1,0 +1,3 @@
+//! The `foretune` binary: command line and daemon.
+
+fn main() {}

@@ -1,0 +1,1 @@
+//! The whole check of one file: frames, rows, findings, descriptors, report.

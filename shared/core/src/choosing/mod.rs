@@ -1,0 +1,1 @@
+//! Choosing models before paying: learning curves, checkpoints, small models for large ones.

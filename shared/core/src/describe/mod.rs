@@ -1,0 +1,1 @@
+//! Static features in one streaming pass, from mergeable partial results.

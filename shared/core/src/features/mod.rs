@@ -1,0 +1,7 @@
+//! The feature registry: every number that a forecast may use, described once.
+
+mod registry;
+mod vector;
+
+pub use registry::{Better, FEATURES, Feature, Group, find};
+pub use vector::FeatureVector;

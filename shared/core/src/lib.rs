@@ -1,0 +1,15 @@
+//! All of Foretune's thinking, pure: bytes in, facts out. No files, sockets, clocks, threads or
+//! randomness of its own, so that the browser and the command line give the same numbers to the bit.
+
+pub mod advice;
+pub mod check;
+pub mod choosing;
+pub mod describe;
+pub mod features;
+pub mod findings;
+pub mod formats;
+pub mod hash;
+pub mod json;
+pub mod limits;
+pub mod schema;
+pub mod source;

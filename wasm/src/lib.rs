@@ -1,0 +1,1 @@
+//! WebAssembly face of the shared crates: thin, no logic of its own.

@@ -1,0 +1,24 @@
+//! The commands, one module each. A command parses nothing itself: clap gives it typed arguments.
+
+mod serve;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+/// What the exit code says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answer {
+    Yes,
+    No,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    Serve(serve::Serve),
+}
+
+pub fn run(command: Command) -> Result<Answer> {
+    match command {
+        Command::Serve(arguments) => serve::run(&arguments),
+    }
+}

@@ -1,0 +1,222 @@
+//! The agent's only way to the file system. Every error names its path and what to do; nothing
+//! half-written ever stands under its final name.
+#![expect(clippy::disallowed_methods, reason = "this is the one module that may call the file system")]
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use foretune_core::source::{ByteSource, SourceError};
+use thiserror::Error;
+
+#[derive(Debug, Error)]
+#[error("cannot {action} {path}: {source}{hint}", path = path.display())]
+pub struct FileError {
+    pub action: &'static str,
+    pub path: PathBuf,
+    pub source: io::Error,
+    hint: &'static str,
+}
+
+impl FileError {
+    fn new(action: &'static str, path: &Path, source: io::Error) -> Self {
+        let hint = match source.kind() {
+            io::ErrorKind::NotFound => "; check the spelling",
+            io::ErrorKind::PermissionDenied => "; check who may read or write it",
+            io::ErrorKind::StorageFull => "; free some space, then run the same command again",
+            io::ErrorKind::ReadOnlyFilesystem => "; choose a folder that can be written",
+            _ => "",
+        };
+        Self { action, path: path.to_owned(), source, hint }
+    }
+}
+
+pub type Result<T> = std::result::Result<T, FileError>;
+
+pub fn open(path: &Path) -> Result<File> {
+    File::open(path).map_err(|error| FileError::new("open", path, error))
+}
+
+pub fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|error| FileError::new("read", path, error))
+}
+
+pub fn read_text(path: &Path) -> Result<String> {
+    fs::read_to_string(path).map_err(|error| FileError::new("read", path, error))
+}
+
+pub fn create_folder(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(|error| FileError::new("create the folder", path, error))
+}
+
+pub fn remove(path: &Path) -> Result<()> {
+    fs::remove_file(path).map_err(|error| FileError::new("remove", path, error))
+}
+
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).map_err(|error| FileError::new("rename to", to, error))
+}
+
+pub fn exists(path: &Path) -> bool {
+    path.exists()
+}
+
+/// Length in bytes of a regular file or block of data.
+pub fn length(path: &Path) -> Result<u64> {
+    Ok(fs::metadata(path).map_err(|error| FileError::new("look at", path, error))?.len())
+}
+
+/// Writes next to the target, syncs, renames, syncs the folder: after a crash the old or the new content
+/// is there, whole.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut output = AtomicFile::create(path)?;
+    output.write_all(bytes).map_err(|error| FileError::new("write", path, error))?;
+    output.finish()
+}
+
+/// A file that gets its final name only when it is complete; dropped before that, it leaves nothing.
+#[derive(Debug)]
+pub struct AtomicFile {
+    target: PathBuf,
+    temporary: PathBuf,
+    file: Option<io::BufWriter<File>>,
+}
+
+impl AtomicFile {
+    pub fn create(target: &Path) -> Result<Self> {
+        let name =
+            target.file_name().map_or_else(|| "output".into(), |name| name.to_string_lossy().into_owned());
+        let temporary = target.with_file_name(format!(".{name}.{}.partial", std::process::id()));
+        let file = File::create(&temporary).map_err(|error| FileError::new("create", target, error))?;
+        Ok(Self { target: target.to_owned(), temporary, file: Some(io::BufWriter::new(file)) })
+    }
+
+    pub fn finish(mut self) -> Result<()> {
+        let target = self.target.clone();
+        let fail = |error| FileError::new("write", &target, error);
+        let writer = self.file.take().expect("finish runs once: it takes self");
+        let file = writer.into_inner().map_err(|error| fail(error.into_error()))?;
+        file.sync_all().map_err(fail)?;
+        drop(file);
+        fs::rename(&self.temporary, &target).map_err(fail)?;
+        // The rename itself is durable only once the folder is synced; not every platform can open one.
+        if let Some(folder) = target.parent().filter(|folder| !folder.as_os_str().is_empty())
+            && let Ok(folder) = File::open(folder)
+        {
+            let _ = folder.sync_all();
+        }
+        Ok(())
+    }
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.as_mut().expect("only finish() takes the writer").write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.as_mut().expect("only finish() takes the writer").flush()
+    }
+}
+
+impl Drop for AtomicFile {
+    fn drop(&mut self) {
+        if self.file.take().is_some() {
+            let _ = fs::remove_file(&self.temporary);
+        }
+    }
+}
+
+/// A file as the readers of the core see it. Remembers length and modification time, so that a file
+/// which changes under the reader is reported instead of giving a mixture of two versions.
+#[derive(Debug)]
+pub struct FileSource {
+    file: File,
+    length_bytes: u64,
+    modified: Option<SystemTime>,
+}
+
+impl FileSource {
+    pub fn open(path: &Path) -> Result<Self> {
+        let file = open(path)?;
+        let metadata = file.metadata().map_err(|error| FileError::new("look at", path, error))?;
+        if metadata.is_dir() {
+            let error = io::Error::new(io::ErrorKind::IsADirectory, "it is a folder, not a file");
+            return Err(FileError::new("open", path, error));
+        }
+        Ok(Self { file, length_bytes: metadata.len(), modified: metadata.modified().ok() })
+    }
+
+    fn changed(&self) -> bool {
+        self.file
+            .metadata()
+            .is_ok_and(|now| now.len() != self.length_bytes || now.modified().ok() != self.modified)
+    }
+}
+
+impl ByteSource for FileSource {
+    fn len(&self) -> u64 {
+        self.length_bytes
+    }
+
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> std::result::Result<usize, SourceError> {
+        let count = read_file_at(&mut self.file, offset, buffer)
+            .map_err(|error| SourceError::Read { offset, reason: error.to_string() })?;
+        let expected = (self.length_bytes.saturating_sub(offset)).min(buffer.len() as u64);
+        // The clock of a change is asked at both ends of the file and whenever less came than promised.
+        let at_an_end = offset == 0 || offset + count as u64 >= self.length_bytes;
+        if ((count as u64) < expected || at_an_end) && self.changed() {
+            return Err(SourceError::Changed { offset });
+        }
+        Ok(count)
+    }
+}
+
+#[cfg(unix)]
+fn read_file_at(file: &mut File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+    use std::os::unix::fs::FileExt;
+    file.read_at(buffer, offset)
+}
+
+#[cfg(not(unix))]
+fn read_file_at(file: &mut File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+    use std::io::{Read, Seek, SeekFrom};
+    file.seek(SeekFrom::Start(offset))?;
+    file.read(buffer)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_names_the_path_and_the_way_out() {
+        let error = read(Path::new("no/such/file.jsonl")).unwrap_err().to_string();
+        assert!(error.contains("no/such/file.jsonl") && error.contains("check the spelling"), "{error}");
+    }
+
+    #[test]
+    fn an_unfinished_file_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("report.json");
+        let mut output = AtomicFile::create(&target).unwrap();
+        output.write_all(b"half").unwrap();
+        drop(output);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        write_atomically(&target, b"whole").unwrap();
+        assert_eq!(read(&target).unwrap(), b"whole");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_changes_is_reported() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rows.jsonl");
+        fs::write(&path, b"{\"text\":\"a\"}\n").unwrap();
+        let mut source = FileSource::open(&path).unwrap();
+        fs::write(&path, b"{\"te").unwrap();
+        let result = source.read_at(0, &mut [0; 64]);
+        assert_eq!(result, Err(SourceError::Changed { offset: 0 }));
+    }
+}

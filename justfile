@@ -1,0 +1,51 @@
+# Everything a developer does, as recipes. `./dev run` and `./dev test` install what is missing first.
+
+set shell := ["bash", "-euo", "pipefail", "-c"]
+
+export PATH := env("CARGO_HOME", env("HOME") / ".cargo") / "bin:" + env("PATH")
+
+_default:
+    @just --list --unsorted
+
+# Build the page and the binary, start the product on 127.0.0.1
+run *arguments: page
+    cargo run --release --quiet -p foretune -- serve {{arguments}}
+
+# Build the page into web/dist (skips what has not changed)
+page *arguments:
+    node web/build.mjs {{arguments}}
+
+# Build the release binary with the page inside
+build: page
+    cargo build --release -p foretune
+
+# Every suite, browser included; the last line counts all tests
+test *suites:
+    python3 tests/suites.py {{suites}}
+
+# Formatting and lints, native and wasm
+lint:
+    cargo fmt --all --check
+    cargo clippy --workspace --all-targets --all-features --quiet -- -D warnings
+    cargo clippy -p foretune-wasm --target wasm32-unknown-unknown --quiet -- -D warnings
+
+# All native tests
+test-native:
+    cargo test --workspace --all-features
+
+# The page in real Chromium
+test-browser: page
+    cargo build -p foretune
+    node --test tests/browser/
+
+# Build every fuzz target and run each for a while (seconds)
+fuzz seconds="60":
+    bash fuzz/run.sh {{seconds}}
+
+# Licences, advisories and duplicate versions, native and wasm together (needs cargo-deny)
+deny:
+    cargo deny check
+
+# Write the reference documents that come from code
+docs:
+    cargo run --quiet -p foretune -- dev docs docs

@@ -49,3 +49,8 @@ deny:
 # Write the reference documents that come from code
 docs:
     cargo run --quiet -p foretune -- dev docs docs
+
+# Speed and memory of the check, beside a Python script that counts the same (add --skip-peer, --megabytes 2000)
+bench-check *arguments:
+    cargo build --release --quiet -p foretune
+    python3 tests/bench/check.py {{arguments}}

@@ -18,3 +18,5 @@ pub const MAX_SAMPLE_TEXT_BYTES: usize = 8 << 10;
 pub const MAX_LISTED_FINDINGS: usize = 100;
 /// Bytes of raw records handed to a worker at a time.
 pub const BATCH_BYTES: usize = 1 << 20;
+/// Groups of duplicates, conflicts, overlaps and labels that a description lists.
+pub const MAX_REPORTED_GROUPS: usize = 100;

@@ -1,0 +1,126 @@
+//! What the descriptors say in the end: the feature vector, and what the page draws beside it.
+
+use serde::{Deserialize, Serialize};
+
+use super::sketch::Bar;
+use crate::features::FeatureVector;
+use crate::formats::Place;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Description {
+    pub features: FeatureVector,
+    /// False where token counts are estimates.
+    pub tokens_exact: bool,
+    pub histograms: Histograms,
+    pub labels: LabelTable,
+    pub exact_duplicates: DuplicateReport,
+    pub near_duplicates: DuplicateReport,
+    pub conflicts: ConflictReport,
+    /// Only where evaluation rows were given.
+    pub eval_overlap: Option<OverlapReport>,
+    /// Shares of letters, largest first.
+    pub scripts: Vec<Share>,
+    /// Shares of sampled rows, largest first.
+    pub languages: Vec<Share>,
+    /// The file cut into ten stretches.
+    pub drift: Vec<DriftBin>,
+    /// Rows on which the expensive features were measured.
+    pub sampled_rows: u64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Histograms {
+    pub tokens_in: Vec<Bar>,
+    pub tokens_out: Vec<Bar>,
+    pub tokens_total: Vec<Bar>,
+    pub chars: Vec<Bar>,
+    pub turns: Vec<Bar>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct LabelTable {
+    /// Whether the answers look like labels: short, and few against the number of rows.
+    pub label_like: bool,
+    /// Distinct answers; estimated when `complete` is false.
+    pub distinct: f64,
+    pub complete: bool,
+    /// Most frequent first, at most `limits::MAX_REPORTED_GROUPS`.
+    pub top: Vec<LabelCount>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LabelCount {
+    /// The answer's first characters.
+    pub text: String,
+    pub rows: u64,
+    pub share: f64,
+    pub first: Place,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct DuplicateReport {
+    /// Rows that could go without losing a different text; estimated when `complete` is false.
+    pub extra_rows: f64,
+    /// Groups of equal (or nearly equal) rows; estimated when `complete` is false.
+    pub groups_total: f64,
+    pub complete: bool,
+    /// Largest first, at most `limits::MAX_REPORTED_GROUPS`.
+    pub groups: Vec<RowGroup>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RowGroup {
+    pub rows: u64,
+    /// The first few of them, in file order.
+    pub places: Vec<Place>,
+    /// Estimated share of common word triples (1 for exact copies).
+    pub similarity: f64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct ConflictReport {
+    /// Rows whose prompt also stands with another answer; estimated when `complete` is false.
+    pub rows: f64,
+    /// Prompts that have two answers or more.
+    pub prompts: f64,
+    pub complete: bool,
+    /// Most rows first; `places` shows one row for each of the first few different answers.
+    pub groups: Vec<RowGroup>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct OverlapPair {
+    pub train: Place,
+    pub eval: Place,
+    pub similarity: f64,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct OverlapReport {
+    pub eval_rows: u64,
+    /// Evaluation rows whose prompt stands in the training file, case and punctuation aside.
+    pub eval_rows_exact: f64,
+    /// Evaluation rows that have only a near copy there.
+    pub eval_rows_near: f64,
+    pub train_rows_exact: u64,
+    pub train_rows_near: u64,
+    /// First rows of the training file first, at most `limits::MAX_REPORTED_GROUPS` of each kind.
+    pub exact: Vec<OverlapPair>,
+    pub near: Vec<OverlapPair>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Share {
+    pub name: String,
+    pub share: f64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DriftBin {
+    pub first_row: u64,
+    pub last_row: u64,
+    pub tokens_in: f64,
+    pub tokens_out: f64,
+    /// Jensen-Shannon divergence of this stretch's words from the rest, beyond what chance gives.
+    pub divergence: f64,
+}

@@ -20,3 +20,13 @@ pub const MAX_LISTED_FINDINGS: usize = 100;
 pub const BATCH_BYTES: usize = 1 << 20;
 /// Groups of duplicates, conflicts, overlaps and labels that a description lists.
 pub const MAX_REPORTED_GROUPS: usize = 100;
+/// Bytes of decoded text that format recognition may look at.
+pub const SNIFF_BYTES: usize = 64 << 10;
+/// How far a scanner may look ahead to judge a line break inside a string.
+pub const LOOKAHEAD_BYTES: usize = 256;
+/// A file with more unclosed quotes than this is read on with quotes as plain characters.
+pub const MAX_QUOTE_RECOVERIES: u32 = 64;
+/// Problems reported for one record; a hostile row must not grow the report without bound.
+pub const MAX_PROBLEMS_PER_RECORD: usize = 64;
+/// A zstd frame may not ask for a larger window than this (the format allows terabytes).
+pub const MAX_ZSTD_WINDOW_BYTES: u64 = 128 << 20;

@@ -54,6 +54,13 @@ codes! {
     DuplicateKey = "duplicate_key",
     ColumnCount = "column_count",
     BadQuote = "bad_quote",
+    MissingComma = "missing_comma",
+    NotStrictJson = "not_strict_json",
+    BadEscape = "bad_escape",
+    LoneSurrogate = "lone_surrogate",
+    RawControlCharacter = "raw_control_character",
+    TrailingData = "trailing_data",
+    TooManyKeys = "too_many_keys",
     // The shape of one row
     WrongType = "wrong_type",
     MissingKey = "missing_key",

@@ -3,7 +3,7 @@
 use super::Code;
 
 /// `path` is a key path like `messages[2].role`; empty means the whole row.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Problem {
     pub code: Code,
     pub path: String,

@@ -1,6 +1,12 @@
 //! Where bytes come from. The agent reads files, the browser reads slices of a dropped `File`;
 //! both look alike from here.
 
+mod decode;
+mod stream;
+
+pub use decode::{cp1252_char, decode_mixed};
+pub use stream::{ByteStream, Compression};
+
 use thiserror::Error;
 
 /// Random access to the bytes of one file. A reader that shrinks or changes under us must say so.
@@ -39,5 +45,25 @@ impl ByteSource for &[u8] {
         let count = buffer.len().min(<[u8]>::len(self) - start);
         buffer[..count].copy_from_slice(&self[start..start + count]);
         Ok(count)
+    }
+}
+
+impl<S: ByteSource + ?Sized> ByteSource for &mut S {
+    fn len(&self) -> u64 {
+        (**self).len()
+    }
+
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize, SourceError> {
+        (**self).read_at(offset, buffer)
+    }
+}
+
+impl<S: ByteSource + ?Sized> ByteSource for Box<S> {
+    fn len(&self) -> u64 {
+        (**self).len()
+    }
+
+    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize, SourceError> {
+        (**self).read_at(offset, buffer)
     }
 }

@@ -1,0 +1,93 @@
+//! Values back to compact JSON text: tool definitions and calls are texts to a model.
+
+use super::Value;
+
+/// Compact JSON. Numbers that JSON cannot say (NaN, infinities) are written as Python writes them.
+pub fn to_json_text(value: &Value<'_>) -> String {
+    let mut out = String::new();
+    write_value(value, &mut out);
+    out
+}
+
+fn write_value(value: &Value<'_>, out: &mut String) {
+    match value {
+        Value::Null => out.push_str("null"),
+        Value::Bool(true) => out.push_str("true"),
+        Value::Bool(false) => out.push_str("false"),
+        Value::Number(number) => write_number(*number, out),
+        Value::String(text) => write_string(text, out),
+        Value::Array(items) => {
+            out.push('[');
+            for (index, item) in items.iter().enumerate() {
+                if index > 0 {
+                    out.push_str(", ");
+                }
+                write_value(item, out);
+            }
+            out.push(']');
+        }
+        Value::Object(entries) => {
+            out.push('{');
+            for (index, (key, item)) in entries.iter().enumerate() {
+                if index > 0 {
+                    out.push_str(", ");
+                }
+                write_string(key, out);
+                out.push_str(": ");
+                write_value(item, out);
+            }
+            out.push('}');
+        }
+    }
+}
+
+fn write_number(number: f64, out: &mut String) {
+    const EXACT_INTEGERS_BELOW: f64 = 9_007_199_254_740_992.0;
+    if number.is_nan() {
+        out.push_str("NaN");
+    } else if number.is_infinite() {
+        out.push_str(if number > 0.0 { "Infinity" } else { "-Infinity" });
+    } else if number.fract().abs() < f64::MIN_POSITIVE && number.abs() < EXACT_INTEGERS_BELOW {
+        out.push_str(&format!("{}", number as i64));
+    } else {
+        out.push_str(&format!("{number:?}"));
+    }
+}
+
+pub(crate) fn write_string(text: &str, out: &mut String) {
+    out.push('"');
+    let mut clean_from = 0;
+    for (index, byte) in text.bytes().enumerate() {
+        let escape = match byte {
+            b'"' => "\\\"",
+            b'\\' => "\\\\",
+            b'\n' => "\\n",
+            b'\r' => "\\r",
+            b'\t' => "\\t",
+            0..0x20 => "",
+            _ => continue,
+        };
+        out.push_str(&text[clean_from..index]);
+        if escape.is_empty() {
+            out.push_str(&format!("\\u{byte:04x}"));
+        } else {
+            out.push_str(escape);
+        }
+        clean_from = index + 1;
+    }
+    out.push_str(&text[clean_from..]);
+    out.push('"');
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::json::parse_strict;
+
+    #[test]
+    fn writing_then_reading_gives_the_value_back() {
+        let text = r#"{"a": [1, -2.5, true, null, "x\n\"\\\u0001é"], "b": {}}"#;
+        let value = parse_strict(text).unwrap();
+        assert_eq!(to_json_text(&value), text);
+    }
+}

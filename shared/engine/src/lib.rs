@@ -1,1 +1,22 @@
-//! The training engine: tensors, Qwen2 with LoRA, probe, tune, evaluation. No files, sockets or clocks.
+//! The training engine: Qwen2-like models with LoRA, hand-written backward, probe, tune, evaluation.
+//! No files, sockets or clocks; weights and data come from the caller, progress goes back to it.
+
+pub mod batch;
+pub mod config;
+pub mod error;
+pub mod lora;
+pub mod model;
+pub mod ops;
+pub mod parameters;
+pub mod safetensors;
+#[cfg(test)]
+mod testing;
+
+pub use batch::{Batch, BatchStyle, Row};
+pub use candle_core::{DType, Device, Tensor};
+pub use config::{Architecture, ModelConfig};
+pub use error::{EngineError, Result};
+pub use lora::{Adapter, LoraConfig, Target};
+pub use model::{LoadOptions, Model, PassOptions, Quantization, TokenResults};
+pub use ops::AdamW;
+pub use parameters::Gradients;

@@ -197,17 +197,14 @@ pub fn write(tensors: &BTreeMap<String, Tensor>, metadata: &BTreeMap<String, Str
     for (name, tensor) in tensors {
         let start = data.len();
         let flat = tensor.to_device(&Device::Cpu)?.flatten_all()?;
-        let dtype = match tensor.dtype() {
-            DType::BF16 => {
-                let values = flat.to_vec1::<half::bf16>()?;
-                data.extend(values.iter().flat_map(|value| value.to_le_bytes()));
-                "BF16"
-            }
-            _ => {
-                let values = flat.to_dtype(DType::F32)?.to_vec1::<f32>()?;
-                data.extend(values.iter().flat_map(|value| value.to_le_bytes()));
-                "F32"
-            }
+        let dtype = if tensor.dtype() == DType::BF16 {
+            let values = flat.to_vec1::<half::bf16>()?;
+            data.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+            "BF16"
+        } else {
+            let values = flat.to_dtype(DType::F32)?.to_vec1::<f32>()?;
+            data.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+            "F32"
         };
         header.insert(
             name.clone(),
@@ -215,7 +212,7 @@ pub fn write(tensors: &BTreeMap<String, Tensor>, metadata: &BTreeMap<String, Str
         );
     }
     let mut text = Value::Object(header).to_string().into_bytes();
-    while text.len() % 8 != 0 {
+    while !text.len().is_multiple_of(8) {
         text.push(b' ');
     }
     let mut file = (text.len() as u64).to_le_bytes().to_vec();

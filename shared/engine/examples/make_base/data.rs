@@ -1,0 +1,128 @@
+//! What the tiny model reads: only sources whose stated licence lets the result be given away without
+//! conditions beyond attribution (no non-commercial, share-alike or unstated ones).
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use foretune_core::hash::{combine, hash_bytes};
+use foretune_engine::Row;
+use serde_json::Value;
+use tokenizers::Tokenizer;
+
+use crate::Outcome;
+
+/// Corpus parts by the start of their `source`: public domain with CC0 editing, and MIT.
+const CORPUS: [&str; 2] = ["standardebooks: ", "gsm8k train solutions"];
+/// Tasks whose answers are taught on the rows that `is_taught` picks.
+const TAUGHT: [&str; 9] = [
+    "banking77_intent",   // CC BY 4.0
+    "bio_entity_type",    // CC BY 4.0
+    "clickbait_headline", // MIT
+    "clinc_domain",       // CC BY 3.0
+    "language_id",        // Apache-2.0
+    "mmlu_choice",        // MIT
+    "name_origin",        // MIT
+    "snips_intent",       // CC0 1.0
+    "svamp_arithmetic",   // MIT
+];
+/// Tasks of which only inputs are read, without answers.
+const READ_ONLY: [&str; 3] = ["code_language", "gsm8k_final", "piqa_choice"]; // MIT, MIT, AFL 3.0
+/// Part of every recorded run: which rows a later fine-tune must leave out.
+const TAUGHT_SEED: u64 = 2026;
+/// Tokens of a piece of running text.
+const TEXT_TOKENS: usize = 128;
+/// Longest task row; the input is cut from its front.
+const TASK_TOKENS: usize = 96;
+const TAUGHT_REPEATS: usize = 2;
+
+pub struct Texts {
+    pub documents: Vec<String>,
+    pub tasks: Vec<TaskRow>,
+}
+
+pub struct TaskRow {
+    pub prompt: String,
+    pub answer: String,
+    pub kind: Use,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    Taught,
+    ReadOnly,
+}
+
+pub struct Rows {
+    pub train: Vec<Row>,
+    pub held_out: Vec<Row>,
+}
+
+/// Three rows in ten of a taught task, by content: the rest is untouched material for fine-tuning.
+fn is_taught(prompt: &str) -> bool {
+    hash_bytes(prompt.as_bytes(), TAUGHT_SEED) % 10 < 3
+}
+
+pub fn read(data: &Path) -> Outcome<Texts> {
+    let mut texts = Texts { documents: Vec::new(), tasks: Vec::new() };
+    for row in lines(&data.join("corpus/english_corpus.jsonl"))? {
+        let row = row?;
+        if CORPUS.iter().any(|part| text(&row, "source").starts_with(part)) {
+            texts.documents.push(text(&row, "text").to_owned());
+        }
+    }
+    for name in TAUGHT.iter().chain(&READ_ONLY) {
+        for row in lines(&data.join(format!("tasks/{name}/train.jsonl")))? {
+            let row = row?;
+            let prompt = format!("{}\n{}", text(&row, "instruction"), text(&row, "input"));
+            let taught = TAUGHT.contains(name) && is_taught(&prompt);
+            // Of the remaining rows half are read without their answers.
+            let read = hash_bytes(prompt.as_bytes(), TAUGHT_SEED + 1).is_multiple_of(2);
+            if taught || read {
+                let kind = if taught { Use::Taught } else { Use::ReadOnly };
+                texts.tasks.push(TaskRow { prompt, answer: text(&row, "output").to_owned(), kind });
+            }
+        }
+    }
+    Ok(texts)
+}
+
+fn lines(path: &Path) -> Outcome<impl Iterator<Item = Outcome<Value>>> {
+    let file = File::open(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Ok(BufReader::new(file).lines().map(|line| Ok(serde_json::from_str(&line?)?)))
+}
+
+fn text<'a>(row: &'a Value, key: &str) -> &'a str {
+    row.get(key).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// Token rows in a fixed shuffled order; one piece in 200 is held out.
+pub fn rows(texts: &Texts, tokenizer: &Tokenizer) -> Outcome<Rows> {
+    let id = |piece: &str| tokenizer.token_to_id(piece).ok_or_else(|| format!("no piece {piece}"));
+    let (end, user, assistant) = (id("<|end|>")?, id("<|user|>")?, id("<|assistant|>")?);
+    let encode = |text: &str| -> Outcome<Vec<u32>> { Ok(tokenizer.encode(text, false)?.get_ids().to_vec()) };
+    let mut all = Vec::new();
+    for document in &texts.documents {
+        let mut tokens = encode(document)?;
+        tokens.push(end);
+        all.extend(tokens.chunks(TEXT_TOKENS).filter(|chunk| chunk.len() > 8).map(Row::text));
+    }
+    for task in &texts.tasks {
+        let prompt = encode(&task.prompt)?;
+        let prompt = &prompt[prompt.len().saturating_sub(TASK_TOKENS)..];
+        match task.kind {
+            Use::ReadOnly => all.push(Row::text(&[&[user], prompt].concat())),
+            Use::Taught => {
+                let answer = [&[assistant], encode(&task.answer)?.as_slice(), &[end]].concat();
+                let row = Row::text(&[&[user], prompt, &answer].concat());
+                all.extend(std::iter::repeat_n(row, TAUGHT_REPEATS));
+            }
+        }
+    }
+    let key = |index: usize| combine(TAUGHT_SEED, index as u64);
+    let mut order: Vec<usize> = (0..all.len()).collect();
+    order.sort_by_key(|index| key(*index));
+    let held_out = order.len() / 200;
+    let take = |part: &[usize]| part.iter().map(|index| all[*index].clone()).collect();
+    Ok(Rows { train: take(&order[held_out..]), held_out: take(&order[..held_out]) })
+}

@@ -1,0 +1,69 @@
+//! Makes the bundled tiny model: trains its tokenizer, pretrains it with this crate's own trainer, writes
+//! the folder that `foretune --model` takes. Resumable: run it again to go on.
+//!
+//! `cargo run -p foretune-engine --example make_base -- --data ../shared/data --out lab/base --tokens 20000000`
+
+#![expect(clippy::print_stderr, reason = "a command-line program reports its progress there")]
+
+mod data;
+mod pretrain;
+mod vocabulary;
+
+use std::path::{Path, PathBuf};
+
+use tokenizers::Tokenizer;
+
+type Outcome<T> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+struct Options {
+    data: PathBuf,
+    out: PathBuf,
+    work: PathBuf,
+    tokens: u64,
+}
+
+fn main() -> Outcome<()> {
+    let options = options()?;
+    std::fs::create_dir_all(&options.out)?;
+    std::fs::create_dir_all(&options.work)?;
+    let texts = data::read(&options.data)?;
+    let tokenizer = tokenizer(&options.out.join("tokenizer.json"), &texts)?;
+    let rows = data::rows(&texts, &tokenizer)?;
+    eprintln!(
+        "{} training rows of {} tokens, {} held out",
+        rows.train.len(),
+        rows.train.iter().map(|row| row.tokens.len()).sum::<usize>(),
+        rows.held_out.len()
+    );
+    pretrain::run(&rows, &options.work, &options.out, options.tokens)
+}
+
+fn options() -> Outcome<Options> {
+    let mut options = Options {
+        data: "../shared/data".into(),
+        out: "lab/base".into(),
+        work: "target/base".into(),
+        tokens: 20_000_000,
+    };
+    let mut arguments = std::env::args().skip(1);
+    while let Some(flag) = arguments.next() {
+        let value = arguments.next().ok_or_else(|| format!("{flag} needs a value"))?;
+        match flag.as_str() {
+            "--data" => options.data = value.into(),
+            "--out" => options.out = value.into(),
+            "--work" => options.work = value.into(),
+            "--tokens" => options.tokens = value.parse()?,
+            _ => return Err(format!("unknown option {flag}").into()),
+        }
+    }
+    Ok(options)
+}
+
+/// The committed tokenizer, or a new one where there is none: weights and pieces belong together.
+fn tokenizer(path: &Path, texts: &data::Texts) -> Outcome<Tokenizer> {
+    if !path.exists() {
+        vocabulary::train(texts)?.save(path, false)?;
+        vocabulary::write_settings(path)?;
+    }
+    Tokenizer::from_file(path)
+}

@@ -13,3 +13,4 @@ pub mod json;
 pub mod limits;
 pub mod schema;
 pub mod source;
+pub mod trainers;

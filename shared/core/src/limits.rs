@@ -16,6 +16,8 @@ pub const MAX_BUFFERED_COLUMNAR_BYTES: u64 = 512 << 20;
 pub const MAX_SAMPLE_TEXT_BYTES: usize = 8 << 10;
 /// Findings listed one by one for each code; the rest are counted ("and N more").
 pub const MAX_LISTED_FINDINGS: usize = 100;
+/// Characters of file content that one finding quotes.
+pub const MAX_EXCERPT_CHARS: usize = 160;
 /// Bytes of raw records handed to a worker at a time.
 pub const BATCH_BYTES: usize = 1 << 20;
 /// Groups of duplicates, conflicts, overlaps and labels that a description lists.

@@ -80,6 +80,7 @@ codes! {
     LengthMismatch = "length_mismatch",
     // The text of one row
     SpecialToken = "special_token",
+    TemplateMarkup = "template_markup",
     Mojibake = "mojibake",
     ControlCharacters = "control_characters",
     Refusal = "refusal",

@@ -1,0 +1,349 @@
+//! Rows that survive, per trainer. Mergeable: counts are sums, and rules about the whole file are applied at the
+//! end.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{Outcome, SchemaSupport, Trainer, outcome, schema_support};
+use crate::findings::{Code, Problem, registry};
+
+/// Fewer are refused by OpenAI (its fine-tuning guide).
+const OPENAI_MIN_ROWS: u64 = 10;
+/// Shapes counted apart; what comes after falls under one name, so that a hostile file cannot grow the table.
+const MAX_SCHEMA_NAMES: usize = 64;
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrainerTally {
+    rows: u64,
+    counts: [TrainerCounts; 6],
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+struct TrainerCounts {
+    rejects: u64,
+    truncated: u64,
+    needs_mapping: u64,
+    /// Rows whose worst outcome ends the whole run or upload.
+    stopping: u64,
+    /// A row with several reasons counts under each.
+    reasons: BTreeMap<RejectReason, u64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RejectReason {
+    Problem(Code),
+    /// The trainer does not read rows of this shape.
+    Schema(String),
+}
+
+impl RejectReason {
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Problem(code) => code.name(),
+            Self::Schema(name) => name,
+        }
+    }
+
+    pub fn words(&self) -> String {
+        match self {
+            Self::Problem(code) => registry::entry(*code).title.to_owned(),
+            Self::Schema(name) => format!("Does not read the shape {name}"),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layout {
+    JsonLines,
+    JsonArray,
+    Csv,
+    Parquet,
+    Arrow,
+}
+
+/// What rules about the whole file look at. `problems` are the codes found for the file itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileFacts {
+    pub layout: Option<Layout>,
+    pub compressed: bool,
+    pub problems: Vec<Code>,
+}
+
+/// `survives + rejects` is the number of rows. Rules about the whole file stand apart from the rows: a file can be
+/// refused although every row of it would survive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TrainerVerdict {
+    pub survives: u64,
+    pub rejects: u64,
+    pub truncated: u64,
+    /// Rows that survive once the trainer is told what the keys mean, and how.
+    pub needs_mapping: u64,
+    pub file_refused: bool,
+    /// Sentences without a full stop, the gravest first.
+    pub refused_because: Vec<String>,
+    /// Commonest first.
+    pub reasons: Vec<ReasonCount>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReasonCount {
+    pub reason: String,
+    pub title: String,
+    pub rows: u64,
+}
+
+impl TrainerTally {
+    /// `schema` is the row's shape, `None` where it could not be read or has none that is known.
+    pub fn add_row(&mut self, schema: Option<&str>, problems: &[Problem]) {
+        self.rows += 1;
+        for trainer in Trainer::ALL {
+            self.counts[trainer as usize].add_row(trainer, schema, problems);
+        }
+    }
+
+    pub fn merge(&mut self, other: Self) {
+        self.rows += other.rows;
+        for (mine, theirs) in self.counts.iter_mut().zip(other.counts) {
+            mine.merge(theirs);
+        }
+    }
+
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// `trainers` of the JSON contract, with further keys.
+    pub fn finish(&self, file: &FileFacts) -> BTreeMap<String, TrainerVerdict> {
+        Trainer::ALL
+            .into_iter()
+            .map(|trainer| (trainer.name().to_owned(), self.verdict(trainer, file)))
+            .collect()
+    }
+
+    fn verdict(&self, trainer: Trainer, file: &FileFacts) -> TrainerVerdict {
+        let counts = &self.counts[trainer as usize];
+        let survives = self.rows - counts.rejects;
+        let mut refused_because = file_refusals(trainer, file, survives);
+        if counts.stopping > 0 {
+            let rows =
+                if counts.stopping == 1 { "1 row".to_owned() } else { format!("{} rows", counts.stopping) };
+            refused_because.push(format!("{rows} it does not accept"));
+        }
+        let mut reasons: Vec<_> = counts
+            .reasons
+            .iter()
+            .map(|(reason, rows)| ReasonCount {
+                reason: reason.name().to_owned(),
+                title: reason.words(),
+                rows: *rows,
+            })
+            .collect();
+        reasons.sort_by(|a, b| b.rows.cmp(&a.rows).then_with(|| a.reason.cmp(&b.reason)));
+        TrainerVerdict {
+            survives,
+            rejects: counts.rejects,
+            truncated: counts.truncated,
+            needs_mapping: counts.needs_mapping,
+            file_refused: !refused_because.is_empty(),
+            refused_because,
+            reasons,
+        }
+    }
+}
+
+impl TrainerCounts {
+    fn add_row(&mut self, trainer: Trainer, schema: Option<&str>, problems: &[Problem]) {
+        let mut reasons: Vec<RejectReason> = Vec::new();
+        let mut stops = false;
+        let mut truncates = false;
+        for problem in problems {
+            let outcome = outcome(trainer, problem);
+            truncates |= outcome == Outcome::Truncates;
+            if outcome.rejects_row() {
+                stops |= outcome.stops_the_file();
+                let reason = RejectReason::Problem(problem.code);
+                if !reasons.contains(&reason) {
+                    reasons.push(reason);
+                }
+            }
+        }
+        let support = schema.map(|name| (name, schema_support(name, trainer)));
+        match support {
+            Some((name, SchemaSupport::No)) => {
+                stops = true;
+                reasons.push(self.schema_reason(name));
+            }
+            None if reasons.is_empty() => {
+                stops = true;
+                reasons.push(RejectReason::Problem(Code::NoSchema));
+            }
+            _ => {}
+        }
+        if reasons.is_empty() {
+            self.truncated += u64::from(truncates);
+            self.needs_mapping += u64::from(matches!(support, Some((_, SchemaSupport::Mapping(_)))));
+        } else {
+            self.rejects += 1;
+            self.stopping += u64::from(stops);
+            for reason in reasons {
+                *self.reasons.entry(reason).or_default() += 1;
+            }
+        }
+    }
+
+    fn schema_reason(&self, name: &str) -> RejectReason {
+        let reason = RejectReason::Schema(name.to_owned());
+        let names = || self.reasons.keys().filter(|key| matches!(key, RejectReason::Schema(_))).count();
+        if self.reasons.contains_key(&reason) || names() < MAX_SCHEMA_NAMES {
+            reason
+        } else {
+            RejectReason::Schema("other".to_owned())
+        }
+    }
+
+    fn merge(&mut self, other: Self) {
+        self.rejects += other.rejects;
+        self.truncated += other.truncated;
+        self.needs_mapping += other.needs_mapping;
+        self.stopping += other.stopping;
+        for (reason, rows) in other.reasons {
+            *self.reasons.entry(reason).or_default() += rows;
+        }
+    }
+}
+
+/// Rules about layout and size. Together's are in its client's source; OpenAI's are documented; the four local
+/// trainers read through the `datasets` library, which knows all these layouts.
+fn file_refusals(trainer: Trainer, file: &FileFacts, survives: u64) -> Vec<String> {
+    let mut refusals = Vec::new();
+    for code in &file.problems {
+        // Too few rows has a number of its own below.
+        if *code != Code::TooFewRows && registry::entry(*code).treatment(trainer).outcome.stops_the_file() {
+            refusals.push(registry::entry(*code).title.to_owned());
+        }
+    }
+    match (trainer, file.layout) {
+        (Trainer::OpenAi, Some(layout)) if layout != Layout::JsonLines => {
+            refusals.push("It takes JSON Lines only".to_owned());
+        }
+        (Trainer::Together, Some(Layout::JsonArray | Layout::Csv | Layout::Arrow)) => {
+            refusals.push("It takes JSON Lines, or Parquet of tokens".to_owned());
+        }
+        _ => {}
+    }
+    if file.compressed && matches!(trainer, Trainer::OpenAi | Trainer::Together) {
+        refusals.push("It takes uncompressed files only".to_owned());
+    }
+    if trainer == Trainer::OpenAi && survives < OPENAI_MIN_ROWS {
+        refusals.push(format!("It takes {OPENAI_MIN_ROWS} rows or more"));
+    }
+    refusals
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    const JSON_LINES: FileFacts =
+        FileFacts { layout: Some(Layout::JsonLines), compressed: false, problems: Vec::new() };
+
+    fn problem(code: Code) -> Problem {
+        Problem::new(code, "messages[1]", "found", "expected")
+    }
+
+    fn rows() -> impl Strategy<Value = Vec<(Option<&'static str>, Vec<Problem>)>> {
+        let schema = prop::sample::select(vec![None, Some("alpaca"), Some("openai_messages"), Some("text")]);
+        let problems = prop::collection::vec(0..Code::ALL.len(), 0..3)
+            .prop_map(|codes| codes.into_iter().map(|code| problem(Code::ALL[code])).collect());
+        prop::collection::vec((schema, problems), 0..60)
+    }
+
+    fn tally(rows: &[(Option<&str>, Vec<Problem>)]) -> TrainerTally {
+        let mut tally = TrainerTally::default();
+        for (schema, problems) in rows {
+            tally.add_row(*schema, problems);
+        }
+        tally
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn split_and_merged_is_the_whole_and_rows_add_up(rows in rows(), cut in 0usize..60) {
+            let cut = cut.min(rows.len());
+            let whole = tally(&rows);
+            let (first, second) = (tally(&rows[..cut]), tally(&rows[cut..]));
+            let mut forwards = first.clone();
+            forwards.merge(second.clone());
+            let mut backwards = second;
+            backwards.merge(first);
+            prop_assert_eq!(&forwards, &whole);
+            prop_assert_eq!(&backwards, &whole);
+            let moved: TrainerTally = postcard::from_bytes(&postcard::to_stdvec(&whole).unwrap()).unwrap();
+            prop_assert_eq!(&moved, &whole);
+            for verdict in whole.finish(&JSON_LINES).values() {
+                prop_assert_eq!(verdict.survives + verdict.rejects, rows.len() as u64);
+                prop_assert!(verdict.needs_mapping <= verdict.survives);
+            }
+        }
+    }
+
+    #[test]
+    fn two_users_in_a_row_stop_together_and_are_dropped_by_llama_factory() {
+        let mut tally = TrainerTally::default();
+        for row in 0..20 {
+            let problems = if row < 3 { vec![problem(Code::RoleOrder)] } else { Vec::new() };
+            tally.add_row(Some("openai_messages"), &problems);
+        }
+        let verdicts = tally.finish(&JSON_LINES);
+        assert_eq!((verdicts["openai"].survives, verdicts["openai"].file_refused), (20, false));
+        assert_eq!((verdicts["together"].rejects, verdicts["together"].file_refused), (3, true));
+        assert_eq!((verdicts["llama_factory"].rejects, verdicts["llama_factory"].file_refused), (3, false));
+        assert_eq!(verdicts["together"].refused_because, ["3 rows it does not accept"]);
+        assert_eq!(verdicts["llama_factory"].needs_mapping, 17);
+        assert_eq!(verdicts["together"].reasons[0].reason, "role_order");
+    }
+
+    #[test]
+    fn alpaca_array_is_for_local_trainers_only() {
+        let mut tally = TrainerTally::default();
+        for _ in 0..50 {
+            tally.add_row(Some("alpaca"), &[]);
+        }
+        let file = FileFacts { layout: Some(Layout::JsonArray), ..JSON_LINES };
+        let verdicts = tally.finish(&file);
+        for service in ["openai", "together"] {
+            assert_eq!((verdicts[service].survives, verdicts[service].rejects), (0, 50));
+            assert_eq!(verdicts[service].reasons[0].reason, "alpaca");
+            assert!(verdicts[service].file_refused);
+        }
+        for local in ["axolotl", "llama_factory", "trl", "unsloth"] {
+            assert_eq!((verdicts[local].survives, verdicts[local].file_refused), (50, false));
+        }
+    }
+
+    #[test]
+    fn openai_wants_ten_rows() {
+        let mut tally = TrainerTally::default();
+        for _ in 0..9 {
+            tally.add_row(Some("openai_messages"), &[]);
+        }
+        assert_eq!(tally.finish(&JSON_LINES)["openai"].refused_because, ["It takes 10 rows or more"]);
+        assert!(!tally.finish(&JSON_LINES)["together"].file_refused);
+    }
+
+    #[test]
+    fn json_has_the_keys_of_the_contract() {
+        let value = serde_json::to_value(TrainerTally::default().finish(&JSON_LINES)).unwrap();
+        let names: Vec<_> = value.as_object().unwrap().keys().cloned().collect();
+        assert_eq!(names, ["axolotl", "llama_factory", "openai", "together", "trl", "unsloth"]);
+        assert_eq!(value["trl"]["survives"], 0);
+        assert_eq!(value["trl"]["rejects"], 0);
+    }
+}

@@ -144,7 +144,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         code: Code::TooFewRows,
         severity: Severity::Warning,
         title: "Few rows to learn from",
-        meaning: "500 to 1,000 clean rows are a usual start; OpenAI refuses fewer than 10 outright.",
+        meaning: "A usual start is 500 to 1,000 clean rows; OpenAI refuses fewer than 10 outright.",
         example: "a file of 8 rows",
         fix: "Collect more rows, or try the task with examples in the prompt first.",
         trainers: [

@@ -61,17 +61,24 @@ pub(super) fn damaged_at(text: &str, start: usize) -> Option<(char, usize)> {
         all_punctuation &= is_plain_punctuation(character);
         end = start + offset + character.len_utf8();
     }
-    // “MAÇÔ” or café…” are healthy; “ donâ€” is not, since € is no such punctuation.
-    if all_punctuation && !follows_lower_case_or_space(text, start, lead) {
+    // “AMANHÃ” and « café… » are healthy; donâ€™t is not, since € is no such punctuation.
+    if all_punctuation && !punctuation_is_damage(text, start, lead) {
         return None;
     }
     let decoded = std::str::from_utf8(&bytes[..length]).ok()?.chars().next()?;
     (!decoded.is_control()).then_some((decoded, end))
 }
 
-/// For two-byte damage (Ã”, Â followed by a no-break space) the character before tells capitals' words from damage.
-fn follows_lower_case_or_space(text: &str, start: usize, lead: char) -> bool {
-    matches!(lead, 'Â' | 'Ã') && text[..start].chars().next_back().is_none_or(|before| !before.is_uppercase())
+/// A letter and punctuation that would also decode: whether the letter can end a healthy word there. Capitals end
+/// words of capitals only, Greek and Cyrillic damage has no healthy reading, small letters end any word.
+fn punctuation_is_damage(text: &str, start: usize, lead: char) -> bool {
+    let before = text[..start].chars().next_back();
+    match lead {
+        'Î'..='Ñ' => true,
+        'Â' | 'Ã' => before.is_none_or(|before| !before.is_uppercase()),
+        'Ä' | 'Å' | '×' | 'Ø' | 'Ù' => before.is_some_and(char::is_lowercase),
+        _ => false,
+    }
 }
 
 /// The character that a lone C1 control stands for when Windows-1252 was read as Latin-1.

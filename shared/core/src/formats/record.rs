@@ -27,7 +27,12 @@ pub struct RecordParser {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 enum Rows {
     Json,
-    Csv { delimiter: u8, columns: Vec<String> },
+    /// `flags` are columns of true and false: a table has texts only, but those trainers read as booleans.
+    Csv {
+        delimiter: u8,
+        columns: Vec<String>,
+        flags: Vec<usize>,
+    },
 }
 
 impl RecordParser {
@@ -36,6 +41,7 @@ impl RecordParser {
             FileFormat::Csv => Rows::Csv {
                 delimiter: info.delimiter.and_then(|c| u8::try_from(c).ok()).unwrap_or(b','),
                 columns: info.columns.clone(),
+                flags: flag_columns(&info.columns),
             },
             _ => Rows::Json,
         };
@@ -72,8 +78,33 @@ impl RecordParser {
     fn parse_text<'a>(&'a self, text: &'a str, problems: &mut Vec<Problem>) -> Option<Value<'a>> {
         match &self.rows {
             Rows::Json => json::parse(text, problems),
-            Rows::Csv { delimiter, columns } => Some(csv_row(text, *delimiter, columns, problems)),
+            Rows::Csv { delimiter, columns, flags } => {
+                let mut row = csv_row(text, *delimiter, columns, problems);
+                read_flags(&mut row, flags);
+                Some(Value::Object(row))
+            }
         }
+    }
+}
+
+type Entries<'a> = Vec<(Cow<'a, str>, Value<'a>)>;
+
+/// Which columns say good or bad in an unpaired preference table.
+fn flag_columns(columns: &[String]) -> Vec<usize> {
+    let at = |name: &str| columns.iter().position(|column| column == name);
+    let label = at("label").filter(|_| at("prompt").is_some() && at("completion").is_some());
+    at("kto_tag").into_iter().chain(label).collect()
+}
+
+fn read_flags(row: &mut Entries<'_>, flags: &[usize]) {
+    for &column in flags {
+        let Some((_, value)) = row.get_mut(column) else { continue };
+        let flag = match value.as_str() {
+            Some("True" | "true" | "TRUE") => true,
+            Some("False" | "false" | "FALSE") => false,
+            _ => continue,
+        };
+        *value = Value::Bool(flag);
     }
 }
 
@@ -82,7 +113,7 @@ fn csv_row<'a>(
     delimiter: u8,
     columns: &'a [String],
     problems: &mut Vec<Problem>,
-) -> Value<'a> {
+) -> Entries<'a> {
     let mut entries = Vec::with_capacity(columns.len());
     let mut fields = 0;
     let misquoted = for_each_field(text, delimiter, |field| {
@@ -109,5 +140,5 @@ fn csv_row<'a>(
     if memchr::memchr(0, text.as_bytes()).is_some() {
         problems.push(Problem::new(Code::NulBytes, "", "a NUL byte", "text"));
     }
-    Value::Object(entries)
+    entries
 }

@@ -8,6 +8,7 @@ mod value;
 mod write;
 
 pub use strict::parse_strict;
+pub(crate) use tolerant::clip;
 pub use tolerant::{Parsed, parse_tolerant};
 pub use value::Value;
 pub use write::to_json_text;

@@ -1,10 +1,12 @@
 //! The `foretune` binary: command line and daemon. Exit codes: 0 fine, 1 the answer is "no",
 //! 2 it could not be done.
 
+mod checking;
 mod commands;
 mod files;
 mod server;
 mod terminal;
+mod tokenizer;
 
 use std::process::ExitCode;
 

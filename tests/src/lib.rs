@@ -11,7 +11,11 @@ pub fn foretune_binary() -> PathBuf {
     let test_program = std::env::current_exe().expect("a running test has a path");
     let profile_folder = test_program.ancestors().nth(2).expect("tests run from target/PROFILE/deps");
     let binary = profile_folder.join(format!("foretune{}", std::env::consts::EXE_SUFFIX));
-    assert!(binary.exists(), "{} is missing: run `just test-native`, or `cargo build -p foretune` first", binary.display());
+    assert!(
+        binary.exists(),
+        "{} is missing: run `just test-native`, or `cargo build -p foretune` first",
+        binary.display()
+    );
     binary
 }
 
@@ -43,7 +47,8 @@ pub struct Finished {
 impl Finished {
     /// The JSON it printed; the message shows everything if it printed none.
     pub fn json(&self) -> serde_json::Value {
-        serde_json::from_str(&self.stdout).unwrap_or_else(|error| panic!("no JSON on stdout ({error}): {self:?}"))
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("no JSON on stdout ({error}): {self:?}"))
     }
 }
 

@@ -1,5 +1,6 @@
 //! The commands, one module each. A command parses nothing itself: clap gives it typed arguments.
 
+mod check;
 mod serve;
 
 use anyhow::Result;
@@ -14,11 +15,13 @@ pub enum Answer {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    Check(check::Check),
     Serve(serve::Serve),
 }
 
 pub fn run(command: Command) -> Result<Answer> {
     match command {
+        Command::Check(arguments) => check::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
     }
 }

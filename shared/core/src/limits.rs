@@ -32,3 +32,5 @@ pub const MAX_QUOTE_RECOVERIES: u32 = 64;
 pub const MAX_PROBLEMS_PER_RECORD: usize = 64;
 /// A zstd frame may not ask for a larger window than this (the format allows terabytes).
 pub const MAX_ZSTD_WINDOW_BYTES: u64 = 128 << 20;
+/// Columns named in a finding about a file without a known shape.
+pub const MAX_REPORTED_COLUMNS: usize = 32;

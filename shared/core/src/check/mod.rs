@@ -1,1 +1,14 @@
-//! The whole check of one file: frames, rows, findings, descriptors, report.
+//! The whole check of one file: framed batches go to checkers, their partial results merge in any order,
+//! and `finish` makes the report.
+
+mod checker;
+mod facts;
+mod finish;
+mod locate;
+mod options;
+mod report;
+
+pub use checker::{Checker, Partial};
+pub use finish::{FileIdentity, finish, unreadable};
+pub use options::CheckOptions;
+pub use report::{FileSummary, GroupSummary, REPORT_VERSION, Report, SchemaCount};

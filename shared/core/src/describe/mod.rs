@@ -5,6 +5,7 @@ mod description;
 mod descriptors;
 mod sketch;
 mod spot;
+mod thread_shared;
 mod tokens;
 
 pub use description::{

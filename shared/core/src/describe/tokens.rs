@@ -1,7 +1,7 @@
 //! How many tokens a text has: exactly, through a tokenizer that the caller lends, or by estimate.
 
 /// A tokenizer of the model at hand. One call per text; the whole run must use the same one.
-pub trait TokenCounter {
+pub trait TokenCounter: super::thread_shared::ThreadShared {
     fn count(&self, text: &str) -> u32;
 }
 

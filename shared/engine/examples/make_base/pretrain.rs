@@ -8,7 +8,9 @@ use std::time::Instant;
 use foretune_core::hash::combine;
 use foretune_engine::model::{LoadOptions, Model, PassOptions};
 use foretune_engine::parameters::inner;
-use foretune_engine::{AdamW, Architecture, Batch, BatchStyle, DType, Gradients, ModelConfig, Row, safetensors};
+use foretune_engine::{
+    AdamW, Architecture, Batch, BatchStyle, DType, Gradients, ModelConfig, Row, safetensors,
+};
 
 use crate::Outcome;
 use crate::data::Rows;
@@ -91,7 +93,8 @@ pub fn run(rows: &Rows, work: &Path, out: &Path, planned_tokens: u64) -> Outcome
             );
         }
         let enters_decay = was_before_decay && progress.tokens >= decay_start;
-        if enters_decay || (progress.tokens < decay_start && progress.steps.is_multiple_of(SAVE_EVERY_STEPS)) {
+        if enters_decay || (progress.tokens < decay_start && progress.steps.is_multiple_of(SAVE_EVERY_STEPS))
+        {
             save(&model, &progress, work)?;
         }
         if progress.steps.is_multiple_of(SAVE_EVERY_STEPS * 5) {
@@ -158,7 +161,9 @@ fn resume(model: &mut Model, work: &Path) -> Outcome<Progress> {
     let bytes = std::fs::read(state)?;
     let steps = bytes.first_chunk::<8>().map(|bytes| u64::from_le_bytes(*bytes));
     if steps != Some(progress.steps) {
-        return Err("the state and its progress note are of different steps; delete both to start over".into());
+        return Err(
+            "the state and its progress note are of different steps; delete both to start over".into()
+        );
     }
     model.restore(&bytes)?;
     eprintln!("going on from step {}, {} tokens", progress.steps, progress.tokens);

@@ -1,0 +1,163 @@
+//! The report as text for a terminal: the answer first, the reasons after it.
+
+use std::fmt::Write as _;
+
+use foretune_core::check::{GroupSummary, Report};
+use foretune_core::findings::{Finding, Severity, registry};
+use foretune_core::trainers::Trainer;
+
+/// Rows shown for each code; the rest is counted.
+const SHOWN_PER_CODE: usize = 3;
+
+pub fn text(report: &Report) -> String {
+    let mut out = String::new();
+    headline(report, &mut out);
+    findings(report, &mut out);
+    trainers(report, &mut out);
+    data(report, &mut out);
+    out
+}
+
+fn headline(report: &Report, out: &mut String) {
+    let _ = writeln!(out, "{}\n", report.verdict);
+    let name = report.file.name.as_deref().unwrap_or("The file");
+    let format = report.layout.as_ref().map_or("not recognised", |layout| layout.format.label());
+    let _ = writeln!(
+        out,
+        "{name}: {format}, {}, {} rows, {} valid",
+        bytes(report.file.stored_bytes),
+        grouped(report.rows),
+        grouped(report.rows_valid)
+    );
+    for schema in &report.schemas {
+        let _ = writeln!(out, "  {} rows are {}", grouped(schema.rows), schema.label);
+    }
+    if let Some(mapping) = &report.suggested_mapping {
+        let _ = writeln!(
+            out,
+            "  hint: columns are {}; this looks like  --map {mapping}",
+            report.unmapped_columns.join(", ")
+        );
+    }
+}
+
+fn findings(report: &Report, out: &mut String) {
+    if report.groups.is_empty() {
+        let _ = writeln!(out, "\nNothing found that needs mending");
+        return;
+    }
+    let _ = writeln!(out, "\nFindings");
+    for group in &report.groups {
+        finding_group(report, group, out);
+    }
+}
+
+fn finding_group(report: &Report, group: &GroupSummary, out: &mut String) {
+    let entry = registry::entry(group.code);
+    let severity = match group.severity {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+        Severity::Note => "note",
+    };
+    let rows = if group.rows == 0 { String::new() } else { format!(" ({})", count(group.rows, "row")) };
+    let _ = writeln!(out, "  {severity:7}  {}{rows}  [{}]", entry.title, group.code.name());
+    let listed: Vec<&Finding> = report.findings.iter().filter(|finding| finding.code == group.code).collect();
+    for finding in listed.iter().take(SHOWN_PER_CODE) {
+        let _ = writeln!(out, "             {}", one_line(finding));
+    }
+    let more = group.count.saturating_sub(listed.len().min(SHOWN_PER_CODE) as u64);
+    if more > 0 {
+        let _ = writeln!(out, "             and {} more", grouped(more));
+    }
+    let _ = writeln!(out, "             fix: {}", entry.fix);
+}
+
+fn one_line(finding: &Finding) -> String {
+    let place = match (finding.row, finding.line) {
+        (Some(row), Some(line)) if line > 0 => format!("row {row}, line {line}"),
+        (Some(row), _) => format!("row {row}"),
+        _ => "file".to_owned(),
+    };
+    let path = if finding.path.is_empty() { String::new() } else { format!(", {}", finding.path) };
+    format!("{place}{path}: found {}, expected {}", finding.found, finding.expected)
+}
+
+fn trainers(report: &Report, out: &mut String) {
+    let _ = writeln!(out, "\nRows that survive");
+    for trainer in Trainer::ALL {
+        let Some(verdict) = report.trainers.get(trainer.name()) else { continue };
+        let refused = if verdict.file_refused {
+            format!("  refuses the file: {}", verdict.refused_because.join("; "))
+        } else if verdict.needs_mapping > 0 {
+            "  after the columns are named".to_owned()
+        } else {
+            String::new()
+        };
+        let _ = writeln!(
+            out,
+            "  {:14} {:>12} of {}{refused}",
+            trainer.title(),
+            grouped(verdict.survives),
+            grouped(report.rows)
+        );
+    }
+}
+
+fn data(report: &Report, out: &mut String) {
+    let value = |name: &str| report.features.get(name);
+    let exact = if report.description.tokens_exact { "exact" } else { "estimated" };
+    let _ = writeln!(
+        out,
+        "\nTokens ({exact}): in {}, out {} on average",
+        number(value("avg_input_length")),
+        number(value("avg_output_length"))
+    );
+    let _ = writeln!(out, "All descriptors and every finding: add --json, or --report FILE.html");
+}
+
+fn number(value: f64) -> String {
+    if value.is_finite() { format!("{value:.1}") } else { "unknown".to_owned() }
+}
+
+fn count(number: u64, noun: &str) -> String {
+    let plural = if number == 1 { "" } else { "s" };
+    format!("{} {noun}{plural}", grouped(number))
+}
+
+/// 1234567 as 1,234,567.
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
+pub fn bytes(count: u64) -> String {
+    const UNITS: [&str; 4] = ["bytes", "kB", "MB", "GB"];
+    let mut value = count as f64;
+    let mut unit = 0;
+    while value >= 1000.0 && unit + 1 < UNITS.len() {
+        value /= 1000.0;
+        unit += 1;
+    }
+    if unit == 0 { format!("{count} bytes") } else { format!("{value:.1} {}", UNITS[unit]) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_grouped_and_scaled() {
+        assert_eq!(
+            (grouped(7), grouped(1234), grouped(1_234_567)),
+            ("7".into(), "1,234".into(), "1,234,567".into())
+        );
+        assert_eq!((bytes(999), bytes(4_059_698)), ("999 bytes".to_owned(), "4.1 MB".to_owned()));
+    }
+}

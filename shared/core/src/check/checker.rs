@@ -1,0 +1,185 @@
+//! One worker's share of a check: batches in, a partial result out. Partial results of any split of the
+//! file merge, in any order, to the identical whole.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::CheckOptions;
+use super::locate::path_of;
+use crate::describe::{DescribeContext, Descriptors};
+use crate::findings::text::check_text;
+use crate::findings::{Code, FindingCollector, Problem, Severity, registry};
+use crate::formats::{Batch, Place, RecordParser};
+use crate::hash::hash_bytes;
+use crate::json::Value;
+use crate::limits::MAX_REPORTED_COLUMNS;
+use crate::schema::{self, Example, SchemaKind};
+use crate::trainers::TrainerTally;
+
+/// What one worker found. Serialisable, so that browser workers can send it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Partial {
+    pub(super) rows: u64,
+    /// Rows that became an example and have no finding of severity error.
+    pub(super) rows_valid: u64,
+    /// Rows that became an example.
+    pub(super) examples: u64,
+    pub(super) schemas: BTreeMap<SchemaKind, u64>,
+    /// Columns of the first row that has no known shape.
+    pub(super) unmapped: Option<(u64, Vec<String>)>,
+    pub(super) findings: FindingCollector,
+    pub(super) trainers: TrainerTally,
+    pub(super) descriptors: Descriptors,
+    pub(super) refused_rows: u64,
+    pub(super) special_token_rows: u64,
+    /// Sum of the hashes of all records: the same for the same rows in any order.
+    pub(super) fingerprint: u64,
+}
+
+impl Partial {
+    pub fn new(options: &CheckOptions) -> Self {
+        Self {
+            rows: 0,
+            rows_valid: 0,
+            examples: 0,
+            schemas: BTreeMap::new(),
+            unmapped: None,
+            findings: FindingCollector::default(),
+            trainers: TrainerTally::default(),
+            descriptors: Descriptors::new(&options.describe()),
+            refused_rows: 0,
+            special_token_rows: 0,
+            fingerprint: 0,
+        }
+    }
+
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    #[must_use]
+    pub fn merge(mut self, other: Self) -> Self {
+        self.rows += other.rows;
+        self.rows_valid += other.rows_valid;
+        self.examples += other.examples;
+        for (kind, rows) in other.schemas {
+            *self.schemas.entry(kind).or_default() += rows;
+        }
+        self.unmapped = match (self.unmapped, other.unmapped) {
+            (Some(mine), Some(theirs)) => Some(if mine.0 <= theirs.0 { mine } else { theirs }),
+            (mine, theirs) => mine.or(theirs),
+        };
+        self.findings.merge(other.findings);
+        self.trainers.merge(other.trainers);
+        self.descriptors = self.descriptors.merge(other.descriptors);
+        self.refused_rows += other.refused_rows;
+        self.special_token_rows += other.special_token_rows;
+        self.fingerprint = self.fingerprint.wrapping_add(other.fingerprint);
+        self
+    }
+}
+
+/// Checks batches of one file. Each worker has its own.
+#[derive(Debug)]
+pub struct Checker<'a> {
+    parser: RecordParser,
+    rows: RowChecker<'a>,
+}
+
+impl<'a> Checker<'a> {
+    pub fn new(parser: RecordParser, options: &CheckOptions, context: DescribeContext<'a>) -> Self {
+        Self {
+            parser,
+            rows: RowChecker { options: options.clone(), context, partial: Partial::new(options) },
+        }
+    }
+
+    pub fn push(&mut self, batch: &Batch) {
+        let Self { parser, rows } = self;
+        for placed in &batch.problems {
+            rows.partial.findings.add_row(placed.place, std::slice::from_ref(&placed.problem));
+        }
+        for index in 0..batch.len() {
+            let record = parser.parse(batch, index);
+            rows.partial.rows += 1;
+            rows.partial.fingerprint = rows.partial.fingerprint.wrapping_add(hash_bytes(batch.raw(index), 0));
+            rows.row(record.place, record.value.as_ref(), record.problems);
+        }
+    }
+
+    pub fn rows(&self) -> u64 {
+        self.rows.partial.rows
+    }
+
+    pub fn into_partial(self) -> Partial {
+        self.rows.partial
+    }
+}
+
+#[derive(Debug)]
+struct RowChecker<'a> {
+    options: CheckOptions,
+    context: DescribeContext<'a>,
+    partial: Partial,
+}
+
+impl RowChecker<'_> {
+    fn row(&mut self, place: Place, value: Option<&Value<'_>>, mut problems: Vec<Problem>) {
+        let converted =
+            value.and_then(|value| schema::convert(value, self.options.mapping.as_ref(), &mut problems));
+        let kind = converted.as_ref().map(|converted| converted.kind);
+        if let (Some(converted), Some(value)) = (&converted, value) {
+            self.example(place, value, &converted.example, &mut problems);
+            *self.partial.schemas.entry(converted.kind).or_default() += 1;
+        } else if let Some(value) = value {
+            self.remember_columns(place, value);
+        }
+        let has_error =
+            problems.iter().any(|problem| registry::entry(problem.code).severity == Severity::Error);
+        self.partial.rows_valid += u64::from(kind.is_some() && !has_error);
+        self.partial.trainers.add_row(kind.map(SchemaKind::name), &problems);
+        if !problems.is_empty() {
+            self.partial.findings.add_row(place, &problems);
+        }
+    }
+
+    fn example(
+        &mut self,
+        place: Place,
+        value: &Value<'_>,
+        example: &Example<'_>,
+        problems: &mut Vec<Problem>,
+    ) {
+        let before = problems.len();
+        for turn in &example.turns {
+            check_text(turn.role, turn.trained, &turn.text, || path_of(value, &turn.text), problems);
+        }
+        let has = |code: Code| problems[before..].iter().any(|problem| problem.code == code);
+        self.partial.refused_rows += u64::from(has(Code::Refusal));
+        self.partial.special_token_rows += u64::from(has(Code::SpecialToken));
+        self.partial.descriptors.observe(place, example, &self.context);
+        let tokens = 0_u32;
+        if let Some(limit) = self.options.max_tokens
+            && tokens > limit
+        {
+            problems.push(Problem::new(
+                Code::OverMaxTokens,
+                "",
+                format!("{tokens} tokens"),
+                format!("at most {limit}; the end of the row would be cut off"),
+            ));
+        }
+        self.partial.examples += 1;
+    }
+
+    fn remember_columns(&mut self, place: Place, value: &Value<'_>) {
+        if self.partial.unmapped.as_ref().is_none_or(|(row, _)| place.row < *row)
+            && let Value::Object(entries) = value
+        {
+            let columns =
+                entries.iter().take(MAX_REPORTED_COLUMNS).map(|(name, _)| name.to_string()).collect();
+            self.partial.unmapped = Some((place.row, columns));
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The last step: the merged partial result becomes the report.
+
+use super::facts::dataset_facts;
+use super::report::{FileSummary, GroupSummary, REPORT_VERSION, Report, SchemaCount};
+use super::{CheckOptions, Partial};
+use crate::describe::{DescribeContext, RowCounts};
+use crate::findings::{Code, FindingCollector, Problem, dataset_findings};
+use crate::formats::{FileFormat, FormatError, FormatInfo};
+use crate::schema::suggest_mapping;
+use crate::source::Compression;
+use crate::trainers::{FileFacts, Layout};
+
+/// What is known about the file apart from its content.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FileIdentity {
+    pub name: Option<String>,
+    pub stored_bytes: u64,
+}
+
+/// The report of a file that was read. `info` is what `formats::open` said.
+pub fn finish(
+    partial: Partial,
+    info: &FormatInfo,
+    file: FileIdentity,
+    options: &CheckOptions,
+    context: &DescribeContext<'_>,
+) -> Report {
+    build(partial, Some(info), file, options, context)
+}
+
+/// The report of a file that could not be opened at all: one finding says why.
+pub fn unreadable(error: &FormatError, file: FileIdentity, options: &CheckOptions) -> Report {
+    let mut partial = Partial::new(options);
+    partial.findings.add_file(&error.to_problem());
+    build(partial, None, file, options, &DescribeContext::default())
+}
+
+fn build(
+    mut partial: Partial,
+    info: Option<&FormatInfo>,
+    file: FileIdentity,
+    options: &CheckOptions,
+    context: &DescribeContext<'_>,
+) -> Report {
+    let counts = RowCounts {
+        rows: partial.rows,
+        valid: partial.rows_valid,
+        refused: Some(partial.refused_rows),
+        special_tokens: Some(partial.special_token_rows),
+    };
+    let mut description = partial.descriptors.finish(context, &counts);
+    let mut findings = std::mem::take(&mut partial.findings);
+    let (unmapped_columns, suggested_mapping) = shape_findings(&partial, &mut findings);
+    if info.is_some() {
+        dataset_findings(&dataset_facts(&partial, &description), &mut findings);
+    }
+    let trainers = partial.trainers.finish(&trainer_facts(info, &findings));
+    let schemas = schemas(&partial);
+    let features = std::mem::take(&mut description.features);
+    let groups = groups(&findings);
+    let verdict = String::new();
+    Report {
+        report_version: REPORT_VERSION,
+        foretune_version: env!("CARGO_PKG_VERSION").to_owned(),
+        file: FileSummary {
+            name: file.name,
+            stored_bytes: file.stored_bytes,
+            fingerprint: format!("{:016x}", partial.fingerprint),
+        },
+        format: info.map(|info| info.format.name().to_owned()),
+        layout: info.cloned(),
+        schema: schemas.first().map(|count| count.name),
+        schemas,
+        suggested_mapping,
+        unmapped_columns,
+        rows: partial.rows,
+        rows_valid: partial.rows_valid,
+        verdict,
+        findings: findings.listed().cloned().collect(),
+        counts: findings.counts().into_iter().map(|(name, count)| (name.to_owned(), count)).collect(),
+        groups,
+        features,
+        description,
+        trainers,
+        max_tokens: options.max_tokens,
+    }
+}
+
+/// Findings about the shapes of all rows together, and what could be offered for rows without one.
+fn shape_findings(
+    partial: &Partial,
+    findings: &mut FindingCollector,
+) -> (Vec<String>, Option<crate::schema::Mapping>) {
+    if partial.schemas.len() > 1 {
+        let found: Vec<_> = schemas(partial)
+            .iter()
+            .map(|count| format!("{} ({} rows)", count.name.name(), count.rows))
+            .collect();
+        findings.add_file(&Problem::new(Code::MixedSchemas, "", found.join(", "), "one shape in all rows"));
+    }
+    let Some((_, columns)) = &partial.unmapped else { return (Vec::new(), None) };
+    let suggestion = suggest_mapping(columns);
+    (columns.clone(), suggestion)
+}
+
+fn schemas(partial: &Partial) -> Vec<SchemaCount> {
+    let mut counts: Vec<_> = partial
+        .schemas
+        .iter()
+        .map(|(kind, rows)| SchemaCount { name: *kind, label: kind.label().to_owned(), rows: *rows })
+        .collect();
+    counts.sort_by(|a, b| b.rows.cmp(&a.rows).then(a.name.cmp(&b.name)));
+    counts
+}
+
+fn groups(findings: &FindingCollector) -> Vec<GroupSummary> {
+    findings
+        .groups()
+        .map(|(code, group)| GroupSummary {
+            code,
+            severity: crate::findings::registry::entry(code).severity,
+            count: group.count,
+            rows: group.rows,
+            unlisted: group.unlisted(),
+        })
+        .collect()
+}
+
+fn trainer_facts(info: Option<&FormatInfo>, findings: &FindingCollector) -> FileFacts {
+    FileFacts {
+        layout: info.and_then(|info| match info.format {
+            FileFormat::JsonLines => Some(Layout::JsonLines),
+            FileFormat::JsonArray => Some(Layout::JsonArray),
+            FileFormat::Csv => Some(Layout::Csv),
+            FileFormat::Parquet => Some(Layout::Parquet),
+            FileFormat::ArrowFile | FileFormat::ArrowStream => Some(Layout::Arrow),
+            FileFormat::JsonWrapper | FileFormat::JsonSequence => None,
+        }),
+        compressed: info.is_some_and(|info| info.compression != Compression::None),
+        problems: findings.groups().filter(|(_, group)| group.rows == 0).map(|(code, _)| code).collect(),
+    }
+}

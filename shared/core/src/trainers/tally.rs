@@ -7,6 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{Outcome, SchemaSupport, Trainer, outcome, schema_support};
 use crate::findings::{Code, Problem, registry};
+use crate::formats::{FileFormat, FormatInfo};
+use crate::source::Compression;
 
 /// Fewer are refused by OpenAI (its fine-tuning guide).
 const OPENAI_MIN_ROWS: u64 = 10;
@@ -54,22 +56,19 @@ impl RejectReason {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Layout {
-    JsonLines,
-    JsonArray,
-    Csv,
-    Parquet,
-    Arrow,
-}
-
 /// What rules about the whole file look at. `problems` are the codes found for the file itself.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileFacts {
-    pub layout: Option<Layout>,
+    /// `None` where the format was not recognised.
+    pub format: Option<FileFormat>,
     pub compressed: bool,
     pub problems: Vec<Code>,
+}
+
+impl FileFacts {
+    pub fn new(info: &FormatInfo, problems: Vec<Code>) -> Self {
+        Self { format: Some(info.format), compressed: info.compression != Compression::None, problems }
+    }
 }
 
 /// `survives + rejects` is the number of rows. Rules about the whole file stand apart from the rows: a file can be
@@ -225,11 +224,13 @@ fn file_refusals(trainer: Trainer, file: &FileFacts, survives: u64) -> Vec<Strin
             refusals.push(registry::entry(*code).title.to_owned());
         }
     }
-    match (trainer, file.layout) {
-        (Trainer::OpenAi, Some(layout)) if layout != Layout::JsonLines => {
+    match (trainer, file.format) {
+        (Trainer::OpenAi, Some(format)) if format != FileFormat::JsonLines => {
             refusals.push("It takes JSON Lines only".to_owned());
         }
-        (Trainer::Together, Some(Layout::JsonArray | Layout::Csv | Layout::Arrow)) => {
+        (Trainer::Together, Some(format))
+            if !matches!(format, FileFormat::JsonLines | FileFormat::Parquet) =>
+        {
             refusals.push("It takes JSON Lines, or Parquet of tokens".to_owned());
         }
         _ => {}
@@ -250,7 +251,7 @@ mod tests {
     use super::*;
 
     const JSON_LINES: FileFacts =
-        FileFacts { layout: Some(Layout::JsonLines), compressed: false, problems: Vec::new() };
+        FileFacts { format: Some(FileFormat::JsonLines), compressed: false, problems: Vec::new() };
 
     fn problem(code: Code) -> Problem {
         Problem::new(code, "messages[1]", "found", "expected")
@@ -316,7 +317,7 @@ mod tests {
         for _ in 0..50 {
             tally.add_row(Some("alpaca"), &[]);
         }
-        let file = FileFacts { layout: Some(Layout::JsonArray), ..JSON_LINES };
+        let file = FileFacts { format: Some(FileFormat::JsonArray), ..JSON_LINES };
         let verdicts = tally.finish(&file);
         for service in ["openai", "together"] {
             assert_eq!((verdicts[service].survives, verdicts[service].rejects), (0, 50));

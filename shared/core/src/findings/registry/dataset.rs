@@ -1,6 +1,6 @@
 //! Entries about the rows together.
 
-use super::words::*;
+use super::words::{Code, Entry, NOBODY_LOOKS, Severity};
 
 pub(super) static ENTRIES: &[Entry] = &[
     Entry {

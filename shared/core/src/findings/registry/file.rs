@@ -1,6 +1,9 @@
 //! Entries about the file as a whole.
 
-use super::words::*;
+use super::words::{
+    Accepts, Code, Entry, NotKnown, Raises, RefusesFile, Severity, UNKNOWN, UNREADABLE, documented, general,
+    seen,
+};
 
 pub(super) static ENTRIES: &[Entry] = &[
     Entry {

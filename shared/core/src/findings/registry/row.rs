@@ -1,6 +1,8 @@
 //! Entries about reading one row.
 
-use super::words::*;
+use super::words::{
+    Accepts, Code, Entry, NotKnown, RefusesFile, Severity, UNKNOWN, UNREADABLE, general, seen,
+};
 
 pub(super) static ENTRIES: &[Entry] = &[
     Entry {

@@ -1,7 +1,10 @@
 //! Entries about the shape of one row. OpenAI's outcomes marked as documented are what the cookbook's validation
 //! notebook counts as errors; the service itself may be laxer or stricter.
 
-use super::words::*;
+use super::words::{
+    Accepts, Code, DropsRow, Entry, NOBODY_LOOKS, NotKnown, Raises, RefusesFile, Severity, documented,
+    general, seen,
+};
 
 pub(super) static ENTRIES: &[Entry] = &[
     Entry {

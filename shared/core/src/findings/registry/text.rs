@@ -1,6 +1,8 @@
 //! Entries about the text of one row.
 
-use super::words::*;
+use super::words::{
+    Accepts, Code, DropsRow, Entry, NOBODY_LOOKS, RefusesFile, Severity, Truncates, documented, general, seen,
+};
 
 pub(super) static ENTRIES: &[Entry] = &[
     Entry {

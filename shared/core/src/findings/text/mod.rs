@@ -69,10 +69,14 @@ enum Trigger {
     /// `@`: addresses, passwords.
     At,
     Digit,
-    /// `_`, `-` and the letters K, S, z and J: keys.
+    /// `_` and the letters K, S and z: keys.
     Key,
+    /// `-`: keys and PEM blocks.
     Dash,
+    /// J: JSON web tokens.
     WebToken,
+    /// L: the printers' dummy text.
+    Lorem,
     Control,
     /// 0xC2: C1 controls.
     LeadC2,
@@ -111,6 +115,7 @@ const fn trigger_table() -> [Trigger; 256] {
     table[b'z' as usize] = Trigger::Key;
     table[b'-' as usize] = Trigger::Dash;
     table[b'J' as usize] = Trigger::WebToken;
+    table[b'L' as usize] = Trigger::Lorem;
     table[0xc2] = Trigger::LeadC2;
     table[0xc3] = Trigger::LeadC3;
     table[0xe2] = Trigger::LeadE2;
@@ -192,25 +197,18 @@ fn without(text: &str, hits: &[Hit], leave_out: impl Fn(&Hit) -> bool) -> String
 fn scan(text: &str, hits: &mut Vec<Hit>) {
     let bytes = text.as_bytes();
     let mut at = 0;
-    while at < bytes.len() && hits.len() < MAX_HITS {
-        // Eight look-ups at a time: most stretches of prose have no trigger at all.
-        if let Some(eight) = bytes.get(at..at + 8)
-            && eight.iter().fold(0, |any, byte| any | TRIGGERS[usize::from(*byte)] as u8) == 0
-        {
-            at += 8;
-            continue;
-        }
+    while let Some(offset) = next_trigger(&bytes[at..]) {
+        at += offset;
         let trigger = TRIGGERS[usize::from(bytes[at])];
-        if trigger == Trigger::None {
-            at += 1;
-            continue;
-        }
         if let Some(hit) = look(text, at, trigger) {
             // A rule that looks backwards may reach into an earlier hit; the earlier one stays.
             let overlaps = hits.last().is_some_and(|last| hit.from < last.to);
             at = hit.to.max(at + 1);
             if !overlaps {
                 hits.push(hit);
+                if hits.len() == MAX_HITS {
+                    return;
+                }
             }
         } else if trigger == Trigger::Digit {
             at += bytes[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
@@ -218,16 +216,20 @@ fn scan(text: &str, hits: &mut Vec<Hit>) {
             at += 1;
         }
     }
-    if hits.len() < MAX_HITS
-        && let Some((from, to)) = placeholder::lorem_in(bytes)
-    {
-        let index = hits.partition_point(|hit| hit.from < from);
-        let free = hits.get(index).is_none_or(|next| to <= next.from)
-            && index.checked_sub(1).is_none_or(|before| hits[before].to <= from);
-        if free {
-            hits.insert(index, Hit { from, to, kind: HitKind::Placeholder });
+}
+
+/// Eight look-ups at a time: most stretches of prose have no trigger at all.
+#[inline]
+fn next_trigger(bytes: &[u8]) -> Option<usize> {
+    let is_trigger = |byte: &u8| TRIGGERS[usize::from(*byte)] != Trigger::None;
+    let (eights, rest) = bytes.as_chunks::<8>();
+    for (index, eight) in eights.iter().enumerate() {
+        let any = eight.iter().fold(0, |any, byte| any | TRIGGERS[usize::from(*byte)] as u8);
+        if any != 0 {
+            return eight.iter().position(is_trigger).map(|offset| index * 8 + offset);
         }
     }
+    rest.iter().position(is_trigger).map(|offset| eights.len() * 8 + offset)
 }
 
 fn look(text: &str, at: usize, trigger: Trigger) -> Option<Hit> {
@@ -249,6 +251,10 @@ fn look(text: &str, at: usize, trigger: Trigger) -> Option<Hit> {
             secret::key_at(bytes, at).or_else(|| secret::private_key_at(bytes, at)).map(secret_hit)
         }
         Trigger::WebToken => secret::web_token_at(bytes, at).map(secret_hit),
+        Trigger::Lorem => {
+            let to = placeholder::lorem_at(bytes, at)?;
+            Some(Hit { from: at, to, kind: HitKind::Placeholder })
+        }
         Trigger::Control => Some(Hit { from: at, to: at + 1, kind: HitKind::Control }),
         Trigger::LeadC2 => {
             let control = char::from(next(1).filter(|byte| *byte < 0xa0)?);

@@ -60,10 +60,10 @@ pub(super) fn email_at(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
 /// What the digits that start at `start` (no digit before them) belong to, and its range.
 pub(super) fn number_at(bytes: &[u8], start: usize) -> Option<(PersonalKind, usize, usize)> {
     let before = |back: usize| start.checked_sub(back).map(|index| bytes[index]);
-    if let Some((from, to)) = iban_at(bytes, start) {
-        return Some((PersonalKind::BankAccount, from, to));
-    }
     match before(1) {
+        Some(b'A'..=b'Z') => {
+            return iban_at(bytes, start).map(|(from, to)| (PersonalKind::BankAccount, from, to));
+        }
         Some(b'+') => {
             let glued = before(2).is_some_and(|byte| byte.is_ascii_alphanumeric() || b")_=.".contains(&byte));
             if glued {
@@ -77,6 +77,11 @@ pub(super) fn number_at(bytes: &[u8], start: usize) -> Option<(PersonalKind, usi
             return None;
         }
         _ => {}
+    }
+    // Every form below starts with three digits or more, or with 1-.
+    let run = digits_from(bytes, start);
+    if run < 3 && !(run == 1 && bytes[start] == b'1' && bytes.get(start + 1) == Some(&b'-')) {
+        return None;
     }
     if let Some(to) = card(bytes, start) {
         return Some((PersonalKind::Card, start, to));
@@ -307,6 +312,9 @@ const IBAN_LENGTHS: &[(&[u8; 2], usize)] = &[
 fn iban_at(bytes: &[u8], start: usize) -> Option<(usize, usize)> {
     let from = start.checked_sub(2)?;
     let country: &[u8; 2] = bytes[from..start].try_into().ok()?;
+    if digits_from(bytes, start) < 2 || !country[0].is_ascii_uppercase() {
+        return None;
+    }
     if from > 0 && (bytes[from - 1].is_ascii_alphanumeric() || bytes[from - 1] == b'_') {
         return None;
     }

@@ -24,6 +24,8 @@ const WHOLE_ANSWERS: &[&str] = &[
 ];
 
 const MAX_WHOLE_BYTES: usize = 32;
+/// With the punctuation and white space around it.
+const MAX_ANSWER_BYTES: usize = 80;
 
 /// Beginnings inside brackets that ask for text. “[Your name]” in a letter is left alone: it is often meant.
 const OPENINGS: &[&str] = &[
@@ -39,6 +41,9 @@ const OPENINGS: &[&str] = &[
 
 /// Whether an answer is nothing but a stand-in.
 pub(super) fn is_whole_answer(answer: &str) -> bool {
+    if answer.len() > MAX_ANSWER_BYTES {
+        return false;
+    }
     let core = answer.trim().trim_matches(|character: char| "<>[](){}.!*\"'".contains(character)).trim();
     if core.is_empty() {
         return answer.trim().len() >= 3 && answer.trim().bytes().all(|byte| byte == b'.');
@@ -52,6 +57,13 @@ pub(super) fn is_whole_answer(answer: &str) -> bool {
 /// The end of a stand-in in brackets that opens at `start`.
 pub(super) fn bracketed_at(bytes: &[u8], start: usize) -> Option<usize> {
     const MAX_BYTES: usize = 80;
+    // First letters of the openings: markup and citations open brackets all the time.
+    if !matches!(
+        bytes.get(start + 1),
+        Some(b'i' | b'I' | b'y' | b'Y' | b'a' | b'A' | b'f' | b'F' | b'e' | b'E')
+    ) {
+        return None;
+    }
     let close = if bytes[start] == b'<' { b'>' } else { b']' };
     let inside = &bytes[start + 1..];
     let opens = OPENINGS.iter().any(|opening| {
@@ -64,11 +76,10 @@ pub(super) fn bracketed_at(bytes: &[u8], start: usize) -> Option<usize> {
     Some(start + length + 2)
 }
 
-/// The dummy text of printers, from the `L` or `l` on.
-pub(super) fn lorem_in(bytes: &[u8]) -> Option<(usize, usize)> {
-    let tail = memchr::memmem::find(bytes, b"orem ipsum dolor")?;
-    let from = tail.checked_sub(1)?;
-    matches!(bytes[from], b'L' | b'l').then_some((from, tail + "orem ipsum dolor".len()))
+/// The end of the printers' dummy text that starts at `start`.
+pub(super) fn lorem_at(bytes: &[u8], start: usize) -> Option<usize> {
+    const WORDS: &[u8] = b"Lorem ipsum dolor";
+    bytes[start..].starts_with(WORDS).then_some(start + WORDS.len())
 }
 
 #[cfg(test)]
@@ -98,7 +109,7 @@ mod tests {
 
     #[test]
     fn dummy_text() {
-        assert_eq!(lorem_in(b"x Lorem ipsum dolor sit"), Some((2, 19)));
-        assert_eq!(lorem_in(b"orem ipsum dolor"), None);
+        assert_eq!(lorem_at(b"x Lorem ipsum dolor sit", 2), Some(19));
+        assert_eq!(lorem_at(b"Lorem", 0), None);
     }
 }

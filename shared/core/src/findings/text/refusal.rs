@@ -23,6 +23,8 @@ const DECLINE: &[&str] = &[
     "i'm unable",
     "i am unable",
     "i won't",
+    "i currently",
+    "i'm currently",
     "i don't have",
     "i do not have",
     "as an ai",
@@ -92,9 +94,11 @@ const VERB_REACH_BYTES: usize = 16;
 
 /// The range of the refusing words in an answer.
 pub(super) fn refusal_in(answer: &str) -> Option<(usize, usize)> {
+    if !has_speaker(answer.as_bytes()) {
+        return None;
+    }
     let lead = answer.len() - answer.trim_start().len();
     let text = &answer[lead..];
-    // Every pattern starts with one of these letters; most answers have none of them at a clause start.
     let mut window = [0u8; WINDOW_BYTES];
     let length = fold(text.as_bytes(), &mut window);
     let window = &window[..length.folded];
@@ -108,6 +112,17 @@ pub(super) fn refusal_in(answer: &str) -> Option<(usize, usize)> {
         }
         at = next_clause(window, at)?;
     }
+}
+
+/// Refusals say “I” or “AI” in capitals; most answers have neither near their start, and end here.
+fn has_speaker(answer: &[u8]) -> bool {
+    let window = &answer[..answer.len().min(WINDOW_BYTES)];
+    memchr::memchr_iter(b'I', window).any(|at| {
+        let alone = at == 0 || !window[at - 1].is_ascii_alphanumeric();
+        let after = window.get(at + 1).copied().unwrap_or(b' ');
+        (alone && matches!(after, b' ' | b'\'' | 0xe2))
+            || (at > 0 && window[at - 1] == b'A' && !after.is_ascii_alphanumeric())
+    })
 }
 
 struct Folded {

@@ -50,6 +50,9 @@ const PREFIXES: &[Prefix] = &[
 
 /// The key whose prefix ends or has its trigger byte at `trigger`.
 pub(super) fn key_at(bytes: &[u8], trigger: usize) -> Option<Secret> {
+    if !could_be_key(bytes, trigger) {
+        return None;
+    }
     PREFIXES.iter().find_map(|prefix| {
         let from = start_of(prefix.text.as_bytes(), bytes, trigger)?;
         let glued = from > 0 && (bytes[from - 1].is_ascii_alphanumeric() || b"_-".contains(&bytes[from - 1]));
@@ -73,6 +76,22 @@ pub(super) fn key_at(bytes: &[u8], trigger: usize) -> Option<Secret> {
         }
         Some(Secret { words: prefix.words, from, hidden_from: body_from, to: body_from + body })
     })
+}
+
+/// The two bytes around the trigger rule out nearly all text before the prefixes are compared.
+fn could_be_key(bytes: &[u8], trigger: usize) -> bool {
+    let before = |back: usize| trigger.checked_sub(back).map_or(0, |index| bytes[index]);
+    let after = bytes.get(trigger + 1).copied().unwrap_or(0);
+    match bytes[trigger] {
+        b'K' | b'S' => before(1) == b'A' && after == b'I',
+        b'z' => before(1) == b'I' && after == b'a',
+        b'_' => matches!(
+            &[before(2), before(1)],
+            b"hp" | b"ho" | b"hu" | b"hs" | b"hr" | b"at" | b"ve" | b"hf" | b"pm"
+        ),
+        b'-' => matches!((before(2), before(1)), (b's', b'k') | (b'o' | b'x', _) | (b'a', b't')),
+        _ => false,
+    }
 }
 
 /// Where the prefix starts, if its trigger byte stands at `trigger`. The trigger is the last `_` or `-`, else the

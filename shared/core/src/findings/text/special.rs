@@ -105,6 +105,10 @@ pub(super) fn token_at(text: &str, start: usize) -> Option<(TokenKind, usize)> {
         };
         return Some((kind, start + name_bytes + 4));
     }
+    // Second bytes of the markup; `<` and `[` open much else.
+    if !matches!(rest.get(1), Some(b't' | b'/' | b's' | b'e' | b'<' | b'I')) {
+        return None;
+    }
     let markup = MARKUP.iter().find(|markup| rest.starts_with(markup.as_bytes()))?;
     Some((TokenKind::Markup, start + markup.len()))
 }

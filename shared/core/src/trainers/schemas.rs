@@ -1,9 +1,11 @@
-//! Which shapes each trainer reads by itself, which after configuration, and which not at all. Keyed by the
-//! schema's stable name.
+//! Which shapes each trainer reads by itself, which after configuration, and which not at all. OpenAI's and
+//! Together's rows and those of LLaMA-Factory are from their source or documentation, TRL's and Axolotl's from their
+//! documentation, Unsloth's are general knowledge (it trains through TRL).
 
 use serde::Serialize;
 
 use super::Trainer;
+use crate::schema::SchemaKind;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
@@ -26,44 +28,54 @@ const FORMATTING: SchemaSupport = Mapping("give a formatting function");
 const RENAME: SchemaSupport = Mapping("rename the columns");
 const STANDARDISE: SchemaSupport = Mapping("convert the turns to role and content first");
 
-/// A file of tokens: Together reads it as Parquet only, which the layout rule checks.
-#[rustfmt::skip]
-static TABLE: &[(&str, [SchemaSupport; 6])] = &[
-    // name                           OpenAI  Together Axolotl        LLaMA-Factory TRL         Unsloth
-    ("openai_messages",              [Native, Native,  Native,        LF_TAGS,      Native,      Native]),
-    ("sharegpt",                     [No,     No,      AXOLOTL_FIELDS, Native,      STANDARDISE, STANDARDISE]),
-    ("alpaca",                       [No,     No,      Native,        Native,       FORMATTING,  FORMATTING]),
-    ("alpaca_response",              [No,     No,      Native,        LF_COLUMNS,   FORMATTING,  FORMATTING]),
-    ("question_answer",              [No,     No,      Native,        LF_COLUMNS,   FORMATTING,  FORMATTING]),
-    ("instruction_response_upper",   [No,     No,      Native,        LF_COLUMNS,   FORMATTING,  FORMATTING]),
-    ("system_prompt_question_response", [No,  No,      Native,        LF_COLUMNS,   FORMATTING,  FORMATTING]),
-    ("article_summary",              [No,     No,      Native,        LF_COLUMNS,   FORMATTING,  FORMATTING]),
-    ("article_question_answer",      [No,     No,      Native,        LF_COLUMNS,   FORMATTING,  FORMATTING]),
-    ("question_choices_solution",    [No,     No,      Native,        LF_COLUMNS,   FORMATTING,  FORMATTING]),
-    ("message_pair",                 [No,     No,      Native,        LF_COLUMNS,   FORMATTING,  FORMATTING]),
-    ("prompt_completion",            [No,     Native,  AXOLOTL_FIELDS, LF_COLUMNS,  Native,      Native]),
-    ("prompt_completion_messages",   [No,     No,      AXOLOTL_FIELDS, No,          Native,      Native]),
-    ("text",                         [No,     Native,  Native,        LF_COLUMNS,   Native,      Native]),
-    ("segments",                     [No,     No,      Native,        No,           No,          No]),
-    ("tokenised",                    [No,     Native,  Native,        No,           Native,      Native]),
-    ("preference",                   [No,     No,      AXOLOTL_RL,    LF_RANKING,   Native,      Native]),
-    ("preference_messages",          [No,     No,      AXOLOTL_RL,    No,           Native,      Native]),
-    ("preference_sharegpt",          [No,     No,      AXOLOTL_RL,    LF_RANKING,   No,          No]),
-    ("preference_openai",            [Native, Native,  No,            No,           No,          No]),
-    ("preference_responses",         [No,     No,      AXOLOTL_RL,    LF_RANKING,   RENAME,      RENAME]),
-    ("preference_autotrain",         [No,     No,      AXOLOTL_RL,    LF_RANKING,   RENAME,      RENAME]),
-    ("unpaired",                     [No,     No,      AXOLOTL_RL,    LF_KTO,       Native,      Native]),
-    ("unpaired_kto_tag",             [No,     No,      AXOLOTL_RL,    Native,       RENAME,      RENAME]),
-    // Columns that the user named: for the trainers the file keeps its own names.
-    ("mapped",                       [No,     No,      AXOLOTL_FIELDS, LF_COLUMNS,  FORMATTING,  FORMATTING]),
-];
+/// In the order of `Trainer::ALL`: OpenAI, Together, Axolotl, LLaMA-Factory, TRL, Unsloth.
+fn row(kind: SchemaKind) -> [SchemaSupport; 6] {
+    match kind {
+        SchemaKind::Messages => [Native, Native, Native, LF_TAGS, Native, Native],
+        SchemaKind::BareMessages => [No, No, No, No, No, No],
+        SchemaKind::Sharegpt => [No, No, AXOLOTL_FIELDS, Native, STANDARDISE, STANDARDISE],
+        SchemaKind::Alpaca => [No, No, Native, Native, FORMATTING, FORMATTING],
+        SchemaKind::AlpacaResponse
+        | SchemaKind::QuestionAnswer
+        | SchemaKind::Oasst
+        | SchemaKind::Orca
+        | SchemaKind::Summary
+        | SchemaKind::ContextQuestion
+        | SchemaKind::MultipleChoice
+        | SchemaKind::MessagePair => [No, No, Native, LF_COLUMNS, FORMATTING, FORMATTING],
+        SchemaKind::Dolly => [No, No, AXOLOTL_FIELDS, LF_COLUMNS, FORMATTING, FORMATTING],
+        SchemaKind::PromptCompletion => [No, Native, AXOLOTL_FIELDS, LF_COLUMNS, Native, Native],
+        SchemaKind::PromptCompletionChat => [No, No, AXOLOTL_FIELDS, No, Native, Native],
+        SchemaKind::Text => [No, Native, Native, LF_COLUMNS, Native, Native],
+        SchemaKind::Segments => [No, No, Native, No, No, No],
+        // Together takes tokens as Parquet only, which is a rule about the file.
+        SchemaKind::Tokenised => [No, Native, Native, No, Native, Native],
+        SchemaKind::Preference => [No, No, AXOLOTL_RL, LF_RANKING, Native, Native],
+        SchemaKind::PreferenceChat => [No, No, AXOLOTL_RL, No, Native, Native],
+        SchemaKind::PreferenceAlpaca => [No, No, AXOLOTL_RL, LF_RANKING, RENAME, RENAME],
+        SchemaKind::PreferenceSharegpt => [No, No, AXOLOTL_RL, LF_RANKING, No, No],
+        SchemaKind::PreferenceOpenai => [Native, Native, No, No, No, No],
+        SchemaKind::PreferenceResponses | SchemaKind::PreferenceAutotrain => {
+            [No, No, AXOLOTL_RL, LF_RANKING, RENAME, RENAME]
+        }
+        SchemaKind::Unpaired | SchemaKind::UnpairedChat => [No, No, AXOLOTL_RL, LF_KTO, Native, Native],
+        SchemaKind::UnpairedAlpaca => [No, No, AXOLOTL_RL, LF_KTO, RENAME, RENAME],
+        SchemaKind::UnpairedSharegpt | SchemaKind::UnpairedMessages => [No, No, No, LF_KTO, No, No],
+    }
+}
 
-/// Names that have a row in the table.
-pub const SCHEMA_NAMES: fn() -> Vec<&'static str> = || TABLE.iter().map(|(name, _)| *name).collect();
-
-/// An unknown name is supported by nobody.
-pub fn schema_support(schema: &str, trainer: Trainer) -> SchemaSupport {
-    TABLE.iter().find(|(name, _)| *name == schema).map_or(No, |(_, row)| row[trainer as usize])
+/// `mapped`: the user said which columns mean what. For the trainers the file keeps its own names: services refuse
+/// them, the local ones can be told.
+pub fn schema_support(kind: SchemaKind, mapped: bool, trainer: Trainer) -> SchemaSupport {
+    if !mapped {
+        return row(kind)[trainer as usize];
+    }
+    match trainer {
+        Trainer::OpenAi | Trainer::Together => No,
+        Trainer::Axolotl => AXOLOTL_FIELDS,
+        Trainer::LlamaFactory => LF_COLUMNS,
+        Trainer::Trl | Trainer::Unsloth => RENAME,
+    }
 }
 
 #[cfg(test)]
@@ -71,14 +83,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn names_are_unique_and_every_shape_has_a_trainer() {
-        let mut names = SCHEMA_NAMES();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), TABLE.len());
-        for (name, row) in TABLE {
-            assert!(row.iter().any(|support| *support != No), "{name}");
+    fn every_shape_but_the_bare_list_has_a_trainer() {
+        for kind in SchemaKind::ALL {
+            let read = Trainer::ALL.iter().any(|trainer| schema_support(*kind, false, *trainer) != No);
+            assert_eq!(read, *kind != SchemaKind::BareMessages, "{}", kind.name());
         }
-        assert_eq!(schema_support("nonsense", Trainer::Trl), No);
+    }
+
+    #[test]
+    fn services_do_not_know_a_mapping() {
+        assert_eq!(schema_support(SchemaKind::Messages, true, Trainer::OpenAi), No);
+        assert_eq!(schema_support(SchemaKind::Alpaca, true, Trainer::LlamaFactory), LF_COLUMNS);
     }
 }

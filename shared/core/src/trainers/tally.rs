@@ -8,16 +8,16 @@ use serde::{Deserialize, Serialize};
 use super::{Outcome, SchemaSupport, Trainer, outcome, schema_support};
 use crate::findings::{Code, Problem, registry};
 use crate::formats::{FileFormat, FormatInfo};
+use crate::schema::SchemaKind;
 use crate::source::Compression;
 
 /// Fewer are refused by OpenAI (its fine-tuning guide).
 const OPENAI_MIN_ROWS: u64 = 10;
-/// Shapes counted apart; what comes after falls under one name, so that a hostile file cannot grow the table.
-const MAX_SCHEMA_NAMES: usize = 64;
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TrainerTally {
     rows: u64,
+    kinds: BTreeMap<SchemaKind, u64>,
     counts: [TrainerCounts; 6],
 }
 
@@ -37,21 +37,21 @@ struct TrainerCounts {
 pub enum RejectReason {
     Problem(Code),
     /// The trainer does not read rows of this shape.
-    Schema(String),
+    Schema(SchemaKind),
 }
 
 impl RejectReason {
-    pub fn name(&self) -> &str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::Problem(code) => code.name(),
-            Self::Schema(name) => name,
+            Self::Schema(kind) => kind.name(),
         }
     }
 
     pub fn words(&self) -> String {
         match self {
             Self::Problem(code) => registry::entry(*code).title.to_owned(),
-            Self::Schema(name) => format!("Does not read the shape {name}"),
+            Self::Schema(kind) => format!("Does not read this shape ({})", kind.label()),
         }
     }
 }
@@ -95,19 +95,32 @@ pub struct ReasonCount {
 }
 
 impl TrainerTally {
-    /// `schema` is the row's shape, `None` where it could not be read or has none that is known.
-    pub fn add_row(&mut self, schema: Option<&str>, problems: &[Problem]) {
+    /// `kind` is the row's shape, `None` where it could not be read or has none that is known; `mapped` whether the
+    /// user named its columns.
+    pub fn add_row(&mut self, kind: Option<SchemaKind>, mapped: bool, problems: &[Problem]) {
         self.rows += 1;
+        if let Some(kind) = kind {
+            *self.kinds.entry(kind).or_default() += 1;
+        }
         for trainer in Trainer::ALL {
-            self.counts[trainer as usize].add_row(trainer, schema, problems);
+            let support = kind.map(|kind| (kind, schema_support(kind, mapped, trainer)));
+            self.counts[trainer as usize].add_row(trainer, support, problems);
         }
     }
 
     pub fn merge(&mut self, other: Self) {
         self.rows += other.rows;
+        for (kind, rows) in other.kinds {
+            *self.kinds.entry(kind).or_default() += rows;
+        }
         for (mine, theirs) in self.counts.iter_mut().zip(other.counts) {
             mine.merge(theirs);
         }
+    }
+
+    /// Rows of each shape.
+    pub fn kinds(&self) -> &BTreeMap<SchemaKind, u64> {
+        &self.kinds
     }
 
     pub fn rows(&self) -> u64 {
@@ -122,10 +135,24 @@ impl TrainerTally {
             .collect()
     }
 
+    /// Together reads tokens from Parquet, text from JSON Lines, and neither from the other.
+    fn token_refusal(&self, file: &FileFacts) -> Option<String> {
+        let tokens = self.kinds.contains_key(&SchemaKind::Tokenised);
+        let text = self.kinds.keys().any(|kind| *kind != SchemaKind::Tokenised);
+        match file.format? {
+            FileFormat::Parquet if text => Some("It takes Parquet of tokens only".to_owned()),
+            FileFormat::JsonLines if tokens => Some("It takes tokens as Parquet only".to_owned()),
+            _ => None,
+        }
+    }
+
     fn verdict(&self, trainer: Trainer, file: &FileFacts) -> TrainerVerdict {
         let counts = &self.counts[trainer as usize];
         let survives = self.rows - counts.rejects;
         let mut refused_because = file_refusals(trainer, file, survives);
+        if trainer == Trainer::Together {
+            refused_because.extend(self.token_refusal(file));
+        }
         if counts.stopping > 0 {
             let rows =
                 if counts.stopping == 1 { "1 row".to_owned() } else { format!("{} rows", counts.stopping) };
@@ -154,7 +181,12 @@ impl TrainerTally {
 }
 
 impl TrainerCounts {
-    fn add_row(&mut self, trainer: Trainer, schema: Option<&str>, problems: &[Problem]) {
+    fn add_row(
+        &mut self,
+        trainer: Trainer,
+        support: Option<(SchemaKind, SchemaSupport)>,
+        problems: &[Problem],
+    ) {
         let mut reasons: Vec<RejectReason> = Vec::new();
         let mut stops = false;
         let mut truncates = false;
@@ -169,11 +201,10 @@ impl TrainerCounts {
                 }
             }
         }
-        let support = schema.map(|name| (name, schema_support(name, trainer)));
         match support {
-            Some((name, SchemaSupport::No)) => {
+            Some((kind, SchemaSupport::No)) => {
                 stops = true;
-                reasons.push(self.schema_reason(name));
+                reasons.push(RejectReason::Schema(kind));
             }
             None if reasons.is_empty() => {
                 stops = true;
@@ -190,16 +221,6 @@ impl TrainerCounts {
             for reason in reasons {
                 *self.reasons.entry(reason).or_default() += 1;
             }
-        }
-    }
-
-    fn schema_reason(&self, name: &str) -> RejectReason {
-        let reason = RejectReason::Schema(name.to_owned());
-        let names = || self.reasons.keys().filter(|key| matches!(key, RejectReason::Schema(_))).count();
-        if self.reasons.contains_key(&reason) || names() < MAX_SCHEMA_NAMES {
-            reason
-        } else {
-            RejectReason::Schema("other".to_owned())
         }
     }
 
@@ -257,17 +278,20 @@ mod tests {
         Problem::new(code, "messages[1]", "found", "expected")
     }
 
-    fn rows() -> impl Strategy<Value = Vec<(Option<&'static str>, Vec<Problem>)>> {
-        let schema = prop::sample::select(vec![None, Some("alpaca"), Some("openai_messages"), Some("text")]);
+    type Row = (Option<SchemaKind>, Vec<Problem>);
+
+    fn rows() -> impl Strategy<Value = Vec<Row>> {
+        let kinds = [SchemaKind::Alpaca, SchemaKind::Messages, SchemaKind::Text, SchemaKind::Tokenised];
+        let schema = prop::option::of(prop::sample::select(kinds.to_vec()));
         let problems = prop::collection::vec(0..Code::ALL.len(), 0..3)
             .prop_map(|codes| codes.into_iter().map(|code| problem(Code::ALL[code])).collect());
         prop::collection::vec((schema, problems), 0..60)
     }
 
-    fn tally(rows: &[(Option<&str>, Vec<Problem>)]) -> TrainerTally {
+    fn tally(rows: &[Row]) -> TrainerTally {
         let mut tally = TrainerTally::default();
         for (schema, problems) in rows {
-            tally.add_row(*schema, problems);
+            tally.add_row(*schema, problems.len() == 2, problems);
         }
         tally
     }
@@ -300,7 +324,7 @@ mod tests {
         let mut tally = TrainerTally::default();
         for row in 0..20 {
             let problems = if row < 3 { vec![problem(Code::RoleOrder)] } else { Vec::new() };
-            tally.add_row(Some("openai_messages"), &problems);
+            tally.add_row(Some(SchemaKind::Messages), false, &problems);
         }
         let verdicts = tally.finish(&JSON_LINES);
         assert_eq!((verdicts["openai"].survives, verdicts["openai"].file_refused), (20, false));
@@ -315,7 +339,7 @@ mod tests {
     fn alpaca_array_is_for_local_trainers_only() {
         let mut tally = TrainerTally::default();
         for _ in 0..50 {
-            tally.add_row(Some("alpaca"), &[]);
+            tally.add_row(Some(SchemaKind::Alpaca), false, &[]);
         }
         let file = FileFacts { format: Some(FileFormat::JsonArray), ..JSON_LINES };
         let verdicts = tally.finish(&file);
@@ -330,10 +354,21 @@ mod tests {
     }
 
     #[test]
+    fn together_reads_tokens_from_parquet_only() {
+        let mut tally = TrainerTally::default();
+        tally.add_row(Some(SchemaKind::Tokenised), false, &[]);
+        let parquet = FileFacts { format: Some(FileFormat::Parquet), ..JSON_LINES };
+        assert!(!tally.finish(&parquet)["together"].file_refused);
+        assert!(tally.finish(&JSON_LINES)["together"].file_refused);
+        tally.add_row(Some(SchemaKind::Text), false, &[]);
+        assert_eq!(tally.finish(&parquet)["together"].refused_because, ["It takes Parquet of tokens only"]);
+    }
+
+    #[test]
     fn openai_wants_ten_rows() {
         let mut tally = TrainerTally::default();
         for _ in 0..9 {
-            tally.add_row(Some("openai_messages"), &[]);
+            tally.add_row(Some(SchemaKind::Messages), false, &[]);
         }
         assert_eq!(tally.finish(&JSON_LINES)["openai"].refused_because, ["It takes 10 rows or more"]);
         assert!(!tally.finish(&JSON_LINES)["together"].file_refused);

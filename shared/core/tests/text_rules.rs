@@ -1,6 +1,8 @@
 //! The text rules on real files: what they find is counted, and each count was looked at by eye. A rule that starts
 //! to report ordinary text moves a number here.
 
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests")]
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 

@@ -366,11 +366,27 @@ pub struct TextFixes {
     pub secrets: bool,
 }
 
-/// The text with the chosen fixes, and how often each code was fixed; `None` where nothing changes. Repeats the
-/// scan until the bounded list of hits was not full, so a text of any length is fixed to its end.
+/// How often a text is fixed again because a fix uncovered something (a control character inside an address).
+const MAX_FIX_PASSES: usize = 8;
+
+/// The text with the chosen fixes, and how often each code was fixed; `None` where nothing changes.
 pub fn fix_text(text: &str, fixes: TextFixes) -> Option<(String, Vec<(Code, u64)>)> {
-    let mut fixed = String::new();
     let mut counts: Vec<(Code, u64)> = Vec::new();
+    let mut fixed = fix_once(text, fixes, &mut counts)?;
+    for _ in 1..MAX_FIX_PASSES {
+        match fix_once(&fixed, fixes, &mut counts) {
+            Some(again) => fixed = again,
+            None => break,
+        }
+    }
+    counts.sort_unstable();
+    Some((fixed, counts))
+}
+
+/// Repeats the scan until the bounded list of hits was not full, so a text of any length is fixed to its end.
+fn fix_once(text: &str, fixes: TextFixes, counts: &mut Vec<(Code, u64)>) -> Option<String> {
+    let mut fixed = String::new();
+    let mut changed = false;
     let mut done = 0;
     let mut hits = Vec::new();
     loop {
@@ -380,6 +396,7 @@ pub fn fix_text(text: &str, fixes: TextFixes) -> Option<(String, Vec<(Code, u64)
         let mut at = 0;
         for hit in &hits {
             if let Some(replacement) = replacement(rest, hit, fixes) {
+                changed = true;
                 fixed.push_str(&rest[at..hit.from]);
                 fixed.push_str(&replacement);
                 at = hit.to;
@@ -397,8 +414,7 @@ pub fn fix_text(text: &str, fixes: TextFixes) -> Option<(String, Vec<(Code, u64)
         fixed.push_str(&rest[at..end]);
         done += end;
     }
-    counts.sort_unstable();
-    (!counts.is_empty()).then_some((fixed, counts))
+    changed.then_some(fixed)
 }
 
 fn replacement(text: &str, hit: &Hit, fixes: TextFixes) -> Option<String> {
@@ -499,6 +515,8 @@ mod tests {
             secrets: true,
         };
         assert_eq!(only(all).unwrap().0, "Café  [e-mail address]");
+        assert_eq!(only(all).unwrap().1.len(), 4);
+        assert_eq!(fix_text("a@\u{1}b.com", all).unwrap().0, "[e-mail address]");
         let (many, counts) = fix_text(&"\u{7}x".repeat(1000), all).unwrap();
         assert_eq!((many, counts), ("x".repeat(1000), vec![(Code::ControlCharacters, 1000)]));
     }

@@ -118,3 +118,9 @@ fn cp1252_csv_is_decoded_row_by_row_and_offered_a_mapping() {
     let expected = [("kind:alpaca".to_owned(), 5_572), ("not_utf8".to_owned(), 482)];
     assert_eq!(mapped.counts, BTreeMap::from(expected));
 }
+
+#[cfg(feature = "columnar")]
+#[test]
+fn gpteacher_parquet() {
+    check("gpteacher_roleplay.parquet", FileFormat::Parquet, 1_923, &[("kind:alpaca_response", 1_923)]);
+}

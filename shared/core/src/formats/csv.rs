@@ -66,6 +66,16 @@ pub(super) fn bad_quote() -> Problem {
     )
 }
 
+/// A name that stands twice in a header.
+pub(super) fn repeated_column(name: &str) -> Problem {
+    Problem::new(
+        Code::DuplicateColumn,
+        name,
+        format!("more than one column named `{name}`"),
+        "each name once; the later ones were renamed",
+    )
+}
+
 /// Header names as pandas gives them: unnamed and repeated columns get names of their own. The second
 /// part lists the names that stood there twice.
 pub(super) fn column_names<'a>(header: impl Iterator<Item = Cow<'a, str>>) -> (Vec<String>, Vec<String>) {

@@ -202,7 +202,7 @@ impl<S: ByteSource> TextFramer<S> {
     }
 }
 
-fn too_large(length: u64) -> Problem {
+pub(super) fn too_large(length: u64) -> Problem {
     Problem::new(
         Code::RowTooLarge,
         "",
@@ -222,6 +222,8 @@ pub struct Framer<S> {
 #[derive(Debug)]
 enum Kind<S> {
     Text(Box<TextFramer<S>>),
+    #[cfg(feature = "columnar")]
+    Columnar(Box<super::columnar::ColumnarFramer<S>>),
 }
 
 impl<S: ByteSource> Framer<S> {
@@ -229,11 +231,21 @@ impl<S: ByteSource> Framer<S> {
         Self { kind: Kind::Text(Box::new(framer)), opening_problems }
     }
 
+    #[cfg(feature = "columnar")]
+    pub(super) fn columnar(
+        framer: super::columnar::ColumnarFramer<S>,
+        opening_problems: Vec<PlacedProblem>,
+    ) -> Self {
+        Self { kind: Kind::Columnar(Box::new(framer)), opening_problems }
+    }
+
     /// The next mebibyte or so of whole records; `None` at the end. Damage behind a readable beginning
     /// comes as problems of the last batch; an error means that nothing more can be said.
     pub fn next_batch(&mut self) -> Result<Option<Batch>, FormatError> {
         let mut batch = match &mut self.kind {
             Kind::Text(framer) => framer.next_batch(),
+            #[cfg(feature = "columnar")]
+            Kind::Columnar(framer) => framer.next_batch(),
         };
         if !self.opening_problems.is_empty() {
             let first = batch.get_or_insert_default();
@@ -246,6 +258,8 @@ impl<S: ByteSource> Framer<S> {
     pub fn consumed_bytes(&self) -> u64 {
         match &self.kind {
             Kind::Text(framer) => framer.consumed_bytes(),
+            #[cfg(feature = "columnar")]
+            Kind::Columnar(framer) => framer.consumed_bytes(),
         }
     }
 }

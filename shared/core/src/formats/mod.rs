@@ -2,6 +2,8 @@
 //! Framing is sequential and cheap; parsing of framed batches can go to any worker.
 
 mod batch;
+#[cfg(feature = "columnar")]
+mod columnar;
 mod csv;
 mod error;
 mod frame_csv;

@@ -1,5 +1,6 @@
 //! Opens any supported file: looks at its beginning, then starts over with the right framer.
 
+use super::csv::repeated_column;
 use super::frame_csv::CsvFrames;
 use super::frame_json::{JsonFrames, Layout};
 use super::frame_lines::LineFrames;
@@ -39,10 +40,7 @@ pub fn open_reading<S: ByteSource>(mut source: S, read_bytes: usize) -> Result<O
         return Err(FormatError::Empty { found: "an archive of no bytes".to_owned() });
     }
     if let Some(format) = columnar_format(&head.bytes) {
-        return Err(FormatError::Unsupported {
-            found: format!("a {} file", format.label()),
-            expected: "a build with the columnar readers".to_owned(),
-        });
+        return open_columnar(source, format, compression);
     }
     if let Some((looks_like, hint)) = binary_signature(&head.bytes) {
         return Err(FormatError::Binary { looks_like: looks_like.to_owned(), hint: hint.to_owned() });
@@ -81,6 +79,27 @@ pub fn open_reading<S: ByteSource>(mut source: S, read_bytes: usize) -> Result<O
     let framer = TextFramer::new(window, layout.scanner, mark_in_text + layout.rows_begin);
     let parser = RecordParser::new(&info);
     Ok(Opened { info, framer: Framer::text(framer, problems), parser })
+}
+
+#[cfg(feature = "columnar")]
+fn open_columnar<S: ByteSource>(
+    source: S,
+    format: FileFormat,
+    compression: Compression,
+) -> Result<Opened<S>, FormatError> {
+    super::columnar::open(source, format, compression)
+}
+
+#[cfg(not(feature = "columnar"))]
+fn open_columnar<S: ByteSource>(
+    _source: S,
+    format: FileFormat,
+    _compression: Compression,
+) -> Result<Opened<S>, FormatError> {
+    Err(FormatError::Unsupported {
+        found: format!("{} file", format.label()),
+        expected: "a build with the columnar readers".to_owned(),
+    })
 }
 
 struct Head {
@@ -191,12 +210,7 @@ fn opening_problems(info: &FormatInfo, csv: Option<&CsvShape>) -> Vec<PlacedProb
         ));
     }
     for name in csv.map(|csv| csv.repeated_columns.as_slice()).unwrap_or_default() {
-        problems.push(Problem::new(
-            Code::DuplicateColumn,
-            name,
-            format!("more than one column named `{name}`"),
-            "each name once; the later ones were renamed",
-        ));
+        problems.push(repeated_column(name));
     }
     problems.into_iter().map(|problem| PlacedProblem { place, problem }).collect()
 }

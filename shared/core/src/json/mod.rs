@@ -12,6 +12,8 @@ pub(crate) use tolerant::clip;
 pub use tolerant::{Parsed, parse_tolerant};
 pub use value::Value;
 pub use write::to_json_text;
+#[cfg(feature = "columnar")]
+pub(crate) use write::write_string;
 
 use crate::findings::{Code, Problem};
 

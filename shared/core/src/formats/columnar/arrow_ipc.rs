@@ -33,7 +33,14 @@ impl<S: ByteSource> ArrowFrames<S> {
         if is_file {
             take(&mut stream, MAGIC_AND_PADDING)?;
         }
-        let (metadata, _) = read_message(&mut stream)?
+        // Some writers pad the magic to 64 bytes: zero words before the first length.
+        let mut length = read_length(&mut stream)?;
+        let mut padding_words = 14 * u32::from(is_file);
+        while length == Some(0) && padding_words > 0 {
+            length = read_length(&mut stream)?;
+            padding_words -= 1;
+        }
+        let (metadata, _) = read_message_of(&mut stream, length)?
             .ok_or_else(|| Stop::Damage("an Arrow file without a schema".to_owned()))?;
         let message = parse(&metadata)?;
         let schema = message
@@ -82,9 +89,19 @@ fn joined(metadata: &[u8], body: &[u8]) -> (Block, Buffer) {
 }
 
 /// Metadata and body of the next message; `None` at the end of the stream.
-fn read_message<S: ByteSource>(stream: &mut ByteStream<S>) -> Result<Option<(Vec<u8>, Vec<u8>)>, Stop> {
+fn read_message<S: ByteSource>(stream: &mut ByteStream<S>) -> Result<Option<MessageParts>, Stop> {
+    let length = read_length(stream)?;
+    read_message_of(stream, length)
+}
+
+type MessageParts = (Vec<u8>, Vec<u8>);
+
+fn read_message_of<S: ByteSource>(
+    stream: &mut ByteStream<S>,
+    length: Option<u32>,
+) -> Result<Option<MessageParts>, Stop> {
     const MAX_METADATA_BYTES: usize = 64 << 20;
-    let Some(mut length) = read_length(stream)? else { return Ok(None) };
+    let Some(mut length) = length else { return Ok(None) };
     if length == u32::MAX {
         // Since version 0.15 a continuation marker stands before the length.
         length = read_length(stream)?.unwrap_or(0);

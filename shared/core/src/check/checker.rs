@@ -138,7 +138,7 @@ impl RowChecker<'_> {
         let has_error =
             problems.iter().any(|problem| registry::entry(problem.code).severity == Severity::Error);
         self.partial.rows_valid += u64::from(kind.is_some() && !has_error);
-        self.partial.trainers.add_row(kind.map(SchemaKind::name), &problems);
+        self.partial.trainers.add_row(kind, self.options.mapping.is_some(), &problems);
         if !problems.is_empty() {
             self.partial.findings.add_row(place, &problems);
         }

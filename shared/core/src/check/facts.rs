@@ -66,13 +66,15 @@ fn labels(table: &LabelTable) -> Option<LabelFacts> {
     if !table.label_like {
         return None;
     }
-    let (top, rarest) = (table.top.first()?, table.top.last()?);
+    let top = table.top.first()?;
+    // The table is cut at the commonest labels: the last of a cut one is not the rarest.
+    let all_known = table.complete && table.top.len() as u64 == rounded(table.distinct);
+    let rarest = table.top.last().filter(|_| all_known);
     Some(LabelFacts {
         distinct: rounded(table.distinct),
         top_label: top.text.clone(),
         top_share: top.share,
-        rarest_label: rarest.text.clone(),
-        rarest_rows: rarest.rows,
+        rarest: rarest.map(|rarest| (rarest.text.clone(), rarest.rows)),
     })
 }
 

@@ -5,10 +5,10 @@ use super::report::{FileSummary, GroupSummary, REPORT_VERSION, Report, SchemaCou
 use super::{CheckOptions, Partial};
 use crate::describe::{DescribeContext, RowCounts};
 use crate::findings::{Code, FindingCollector, Problem, dataset_findings};
-use crate::formats::{FileFormat, FormatError, FormatInfo};
+use crate::formats::{FormatError, FormatInfo};
 use crate::schema::suggest_mapping;
 use crate::source::Compression;
-use crate::trainers::{FileFacts, Layout};
+use crate::trainers::FileFacts;
 
 /// What is known about the file apart from its content.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -128,14 +128,7 @@ fn groups(findings: &FindingCollector) -> Vec<GroupSummary> {
 
 fn trainer_facts(info: Option<&FormatInfo>, findings: &FindingCollector) -> FileFacts {
     FileFacts {
-        layout: info.and_then(|info| match info.format {
-            FileFormat::JsonLines => Some(Layout::JsonLines),
-            FileFormat::JsonArray => Some(Layout::JsonArray),
-            FileFormat::Csv => Some(Layout::Csv),
-            FileFormat::Parquet => Some(Layout::Parquet),
-            FileFormat::ArrowFile | FileFormat::ArrowStream => Some(Layout::Arrow),
-            FileFormat::JsonWrapper | FileFormat::JsonSequence => None,
-        }),
+        format: info.map(|info| info.format),
         compressed: info.is_some_and(|info| info.compression != Compression::None),
         problems: findings.groups().filter(|(_, group)| group.rows == 0).map(|(code, _)| code).collect(),
     }

@@ -3,7 +3,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Code, FindingCollector, Problem};
-use crate::describe::{Description, DriftBin, LabelTable, OverlapPair, RowGroup};
 use crate::formats::Place;
 
 /// OpenAI refuses files with fewer rows.
@@ -14,8 +13,6 @@ const FEW_ROWS: u64 = 100;
 const DOMINANT_LABEL_SHARE: f64 = 0.8;
 /// Labels whose commonest is this many times as frequent as an even split would make it.
 const DOMINANT_TIMES_EVEN: f64 = 5.0;
-/// Divergence of a stretch's words from the rest of the file, beyond chance, that counts as drift.
-const DRIFT_THRESHOLD: f64 = 0.1;
 /// Characters of a label that a finding quotes.
 const LABEL_CHARS: usize = 30;
 
@@ -35,62 +32,11 @@ pub struct DatasetFacts {
     pub labels: Option<LabelFacts>,
 }
 
-impl DatasetFacts {
-    pub fn new(rows: u64, rows_valid: u64, description: &Description) -> Self {
-        let overlap = |rows: u64, pairs: &[OverlapPair], eval_rows: u64| EvalMatch {
-            eval_rows,
-            matches: RepeatedRows { rows, listed: pairs.iter().map(Repeat::from_pair).collect() },
-        };
-        let eval = description.eval_overlap.as_ref();
-        Self {
-            rows,
-            rows_valid,
-            exact_duplicates: RepeatedRows::new(
-                description.exact_duplicates.extra_rows,
-                &description.exact_duplicates.groups,
-                false,
-            ),
-            near_duplicates: RepeatedRows::new(
-                description.near_duplicates.extra_rows,
-                &description.near_duplicates.groups,
-                true,
-            ),
-            conflicting_answers: RepeatedRows::new(
-                description.conflicts.rows,
-                &description.conflicts.groups,
-                false,
-            ),
-            eval_overlap: eval.map(|eval| overlap(eval.train_rows_exact, &eval.exact, eval.eval_rows)),
-            eval_near_overlap: eval.map(|eval| overlap(eval.train_rows_near, &eval.near, eval.eval_rows)),
-            order_drift: OrderDrift::new(&description.drift),
-            labels: LabelFacts::new(&description.labels),
-        }
-    }
-}
-
 /// Rows that repeat an earlier one; `listed` holds the first of them.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct RepeatedRows {
     pub rows: u64,
     pub listed: Vec<Repeat>,
-}
-
-impl RepeatedRows {
-    /// `rows` may be an estimate; the groups show the first few of their rows.
-    fn new(rows: f64, groups: &[RowGroup], with_similarity: bool) -> Self {
-        let mut listed = Vec::new();
-        for group in groups {
-            let Some((first, others)) = group.places.split_first() else { continue };
-            let similarity = if with_similarity { group.similarity } else { f64::NAN };
-            listed.extend(others.iter().map(|place| Repeat {
-                place: *place,
-                same_as_row: first.row,
-                similarity,
-            }));
-        }
-        let rows = if rows.is_finite() { rows.round().max(0.0) as u64 } else { 0 };
-        Self { rows: rows.max(listed.len() as u64), listed }
-    }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -100,12 +46,6 @@ pub struct Repeat {
     pub same_as_row: u64,
     /// 0 to 1; NaN where it was not measured.
     pub similarity: f64,
-}
-
-impl Repeat {
-    fn from_pair(pair: &OverlapPair) -> Self {
-        Self { place: pair.train, same_as_row: pair.eval.row, similarity: pair.similarity }
-    }
 }
 
 /// Training rows that stand in the evaluation file.
@@ -122,14 +62,6 @@ pub struct OrderDrift {
     pub threshold: f64,
 }
 
-impl OrderDrift {
-    /// The stretch that differs most; `None` where the file was too short to cut.
-    fn new(stretches: &[DriftBin]) -> Option<Self> {
-        let score = stretches.iter().map(|stretch| stretch.divergence).reduce(f64::max)?;
-        Some(Self { score, threshold: DRIFT_THRESHOLD })
-    }
-}
-
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LabelFacts {
     pub distinct: u64,
@@ -140,14 +72,6 @@ pub struct LabelFacts {
 }
 
 impl LabelFacts {
-    fn new(labels: &LabelTable) -> Option<Self> {
-        let top = labels.top.first().filter(|_| labels.label_like)?;
-        let distinct = labels.distinct.round() as u64;
-        let all_known = labels.complete && labels.top.len() as u64 == distinct;
-        let rarest = labels.top.last().filter(|_| all_known).map(|rarest| (rarest.text.clone(), rarest.rows));
-        Some(Self { distinct, top_label: top.text.clone(), top_share: top.share, rarest })
-    }
-
     /// Whether one label dominates, absolutely or against an even split.
     pub fn is_imbalanced(&self) -> bool {
         self.distinct >= 2

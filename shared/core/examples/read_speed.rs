@@ -1,6 +1,10 @@
 //! How fast records are framed, parsed and converted, one thread, from memory.
 //! `cargo run --release -p foretune-core --example read_speed -- FILE [TOTAL_MB]`
-#![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a measurement reads a clock and prints")]
+#![expect(
+    clippy::print_stdout,
+    clippy::disallowed_methods,
+    reason = "a measurement reads a clock and prints"
+)]
 
 use std::time::Instant;
 

@@ -160,7 +160,7 @@ impl JsonFrames {
             self.tail_reported = false;
             self.state = State::Between { comma: None };
         } else if self.tail_reported {
-            self.position = rest.len();
+            self.state = State::Finished;
         }
     }
 }

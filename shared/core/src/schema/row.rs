@@ -34,11 +34,8 @@ impl<'a, 'm> Row<'a, 'm> {
                 .iter()
                 .filter(|(_, value)| !matches!(value, Value::Null))
                 .fold(0, |bits, (key, _)| bits | key_bit(key)),
-            Some(mapping) => mapping
-                .pairs()
-                .iter()
-                .filter(|(_, column)| self.column(column).is_some_and(|value| !matches!(value, Value::Null)))
-                .fold(0, |bits, (key, _)| bits | key_bit(key)),
+            // Whoever maps columns has said which shape they make, also where a cell is empty.
+            Some(mapping) => mapping.pairs().iter().fold(0, |bits, (key, _)| bits | key_bit(key)),
         }
     }
 

@@ -11,6 +11,8 @@ pub mod formats;
 pub mod hash;
 pub mod json;
 pub mod limits;
+pub mod numerics;
 pub mod schema;
 pub mod source;
+pub mod svg;
 pub mod trainers;

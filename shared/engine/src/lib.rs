@@ -3,14 +3,22 @@
 
 pub mod batch;
 pub mod config;
+mod curves;
 pub mod error;
+pub mod evaluate;
+pub mod general_text;
 pub mod lora;
 pub mod model;
+mod neighbours;
 pub mod ops;
 pub mod parameters;
+pub mod recipe;
 pub mod safetensors;
+pub mod selftest;
+pub mod template;
 #[cfg(test)]
 mod testing;
+pub mod trainer;
 
 pub use batch::{Batch, BatchStyle, Row};
 pub use candle_core::{DType, Device, Tensor};
@@ -20,3 +28,5 @@ pub use lora::{Adapter, LoraConfig, Target};
 pub use model::{LoadOptions, Model, PassOptions, Quantization, TokenResults};
 pub use ops::AdamW;
 pub use parameters::Gradients;
+pub use recipe::{Recipe, Schedule};
+pub use trainer::{Control, Event, Reading, RunData, RunOptions, StepRecord, StopReason, Trainer};

@@ -1,5 +1,7 @@
 //! The feature registry: every number that a forecast may use, described once.
 
+mod dynamic;
+mod recipe;
 mod registry;
 mod vector;
 

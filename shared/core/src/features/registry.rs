@@ -31,8 +31,26 @@ pub struct Feature {
     pub better: Better,
 }
 
-pub static FEATURES: &[&[Feature]] = &[];
+pub static FEATURES: &[&[Feature]] = &[super::recipe::RECIPE, super::dynamic::DYNAMIC];
 
 pub fn find(name: &str) -> Option<&'static Feature> {
     FEATURES.iter().flat_map(|group| group.iter()).find(|feature| feature.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_sentences_have_no_full_stop() {
+        let mut names: Vec<&str> = FEATURES.iter().flat_map(|group| group.iter()).map(|f| f.name).collect();
+        let count = names.len();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), count);
+        for feature in FEATURES.iter().flat_map(|group| group.iter()) {
+            assert!(!feature.measures.ends_with('.') && !feature.measures.is_empty(), "{}", feature.name);
+            assert_eq!(find(feature.name), Some(feature));
+        }
+    }
 }

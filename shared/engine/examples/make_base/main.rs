@@ -4,6 +4,7 @@
 //! `cargo run -p foretune-engine --example make_base -- --data ../shared/data --out lab/base --tokens 20000000`
 
 #![expect(clippy::print_stderr, reason = "a command-line program reports its progress there")]
+#![expect(clippy::disallowed_methods, reason = "a native program: it reads files and the clock")]
 
 mod data;
 mod pretrain;

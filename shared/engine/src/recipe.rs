@@ -1,0 +1,168 @@
+//! How a run is trained: rates, batch, length, adapters; and the learning rate of each step.
+
+use foretune_core::features::FeatureVector;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{EngineError, Result};
+use crate::lora::LoraConfig;
+use crate::ops::AdamW;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Schedule {
+    Constant,
+    #[default]
+    Linear,
+    Cosine,
+}
+
+impl Schedule {
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "constant" => Some(Self::Constant),
+            "linear" => Some(Self::Linear),
+            "cosine" => Some(Self::Cosine),
+            _ => None,
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Recipe {
+    pub learning_rate: f64,
+    /// Rows of one optimizer step.
+    pub batch_size: usize,
+    pub epochs: f64,
+    /// Overrides epochs.
+    pub max_steps: Option<u64>,
+    pub schedule: Schedule,
+    pub warmup_share: f64,
+    pub weight_decay: f64,
+    pub clip_norm: f64,
+    pub sequence_length: usize,
+    pub lora: LoraConfig,
+    pub seed: u64,
+}
+
+impl Default for Recipe {
+    fn default() -> Self {
+        Self {
+            learning_rate: 2e-4,
+            batch_size: 16,
+            epochs: 3.0,
+            max_steps: None,
+            schedule: Schedule::Linear,
+            warmup_share: 0.05,
+            weight_decay: 0.0,
+            clip_norm: 1.0,
+            sequence_length: 1024,
+            lora: LoraConfig::default(),
+            seed: 0,
+        }
+    }
+}
+
+impl Recipe {
+    pub fn check(&self) -> Result<()> {
+        let bad = |field, expected, found: f64| {
+            Err(EngineError::Recipe { field, expected, found: found.to_string() })
+        };
+        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
+            return bad("learning rate", "a positive number", self.learning_rate);
+        }
+        if self.batch_size == 0 || self.batch_size > 1 << 16 {
+            return bad("batch size", "1 to 65536", self.batch_size as f64);
+        }
+        if !(self.epochs > 0.0 && self.epochs <= 10_000.0) {
+            return bad("epochs", "above 0, at most 10000", self.epochs);
+        }
+        if !(0.0..=1.0).contains(&self.warmup_share) {
+            return bad("warm-up share", "0 to 1", self.warmup_share);
+        }
+        if !(self.weight_decay >= 0.0 && self.weight_decay.is_finite()) {
+            return bad("weight decay", "0 or more", self.weight_decay);
+        }
+        if self.clip_norm.is_nan() || self.clip_norm <= 0.0 {
+            return bad("clip norm", "a positive number", self.clip_norm);
+        }
+        if self.sequence_length < 2 {
+            return bad("sequence length", "at least 2", self.sequence_length as f64);
+        }
+        self.lora.check()
+    }
+
+    /// Optimizer steps of the full run over this many rows.
+    pub fn total_steps(&self, rows: usize) -> u64 {
+        let by_epochs = (rows as f64 * self.epochs / self.batch_size as f64).ceil() as u64;
+        self.max_steps.unwrap_or(by_epochs).max(1)
+    }
+
+    /// Rate of step `step` (from 0) of `total`: up over the warm-up, then by the schedule.
+    pub fn rate(&self, step: u64, total: u64) -> f64 {
+        let warm_steps = (self.warmup_share * total as f64).ceil();
+        let step = step as f64;
+        if step < warm_steps {
+            return self.learning_rate * (step + 1.0) / warm_steps;
+        }
+        let done = (step - warm_steps) / (total as f64 - warm_steps).max(1.0);
+        let share = match self.schedule {
+            Schedule::Constant => 1.0,
+            Schedule::Linear => 1.0 - done,
+            Schedule::Cosine => 0.5 * (1.0 + libm::cos(std::f64::consts::PI * done)),
+        };
+        self.learning_rate * share.clamp(0.0, 1.0)
+    }
+
+    pub fn adamw(&self) -> AdamW {
+        AdamW { weight_decay: self.weight_decay, ..AdamW::default() }
+    }
+
+    /// The recipe group of the registry, without what only a model or an evaluation knows.
+    pub fn features(&self, rows: usize) -> FeatureVector {
+        let mut features = FeatureVector::default();
+        let flag = |schedule| f64::from(u8::from(self.schedule == schedule));
+        for (name, value) in [
+            ("learning_rate", self.learning_rate),
+            ("batch_size", self.batch_size as f64),
+            ("epochs", self.total_steps(rows) as f64 * self.batch_size as f64 / rows.max(1) as f64),
+            ("total_steps", self.total_steps(rows) as f64),
+            ("warmup_share", self.warmup_share),
+            ("schedule_is_constant", flag(Schedule::Constant)),
+            ("schedule_is_linear", flag(Schedule::Linear)),
+            ("schedule_is_cosine", flag(Schedule::Cosine)),
+            ("weight_decay", self.weight_decay),
+            ("clip_norm", self.clip_norm),
+            ("lora_rank", self.lora.rank as f64),
+            ("lora_alpha", self.lora.alpha),
+            ("lora_dropout", self.lora.dropout),
+            ("lora_modules", self.lora.targets.len() as f64),
+            ("sequence_length", self.sequence_length as f64),
+        ] {
+            features.set(name, value);
+        }
+        features
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_rises_then_falls_to_zero() {
+        let recipe = Recipe { learning_rate: 1.0, warmup_share: 0.1, ..Recipe::default() };
+        let rates: Vec<f64> = (0..100).map(|step| recipe.rate(step, 100)).collect();
+        assert!((rates[0] - 0.1).abs() < 1e-12 && (rates[9] - 1.0).abs() < 1e-12);
+        assert!(rates[10..].windows(2).all(|pair| pair[1] < pair[0]));
+        assert!(rates[99] > 0.0 && rates[99] < 0.02);
+        let cosine = Recipe { schedule: Schedule::Cosine, ..recipe };
+        assert!((cosine.rate(55, 100) - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn every_recipe_feature_is_registered() {
+        for (name, _) in Recipe::default().features(100).iter() {
+            assert!(foretune_core::features::find(name).is_some(), "{name}");
+        }
+    }
+}

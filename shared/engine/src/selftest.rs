@@ -1,0 +1,153 @@
+//! The start-up self-test: a small model of the same code goes through a few steps on the device that is
+//! to be used. A library that drops gradients or computes wrong does it silently; this makes it loud.
+
+use candle_core::{DType, Device};
+
+use crate::batch::{Batch, BatchStyle, Row};
+use crate::config::{Architecture, ModelConfig};
+use crate::error::{EngineError, Result};
+use crate::lora::LoraConfig;
+use crate::model::{LoadOptions, Model, PassOptions, Quantization};
+use crate::ops::{AdamW, with_slice};
+use crate::parameters::Gradients;
+
+const STEPS: usize = 6;
+
+/// Measured by a test that passed.
+#[derive(Debug, Clone, Copy)]
+pub struct SelfTest {
+    /// Largest difference of a logit from the CPU's in f32.
+    pub logit_difference: f32,
+    pub first_loss: f64,
+    pub last_loss: f64,
+}
+
+/// Largest allowed logit difference: rounding of the type, and TF32 on devices that use it for f32.
+fn tolerance(device: &Device, dtype: DType) -> f32 {
+    match dtype {
+        DType::F32 if device.is_cpu() => 0.0,
+        DType::F32 => 2e-2,
+        _ => 1e-1,
+    }
+}
+
+pub fn self_test(device: &Device, dtype: DType) -> Result<SelfTest> {
+    let config = config();
+    let batch = batch(&config)?;
+    let mut model = Model::random(
+        &config,
+        1,
+        &LoadOptions { device: device.clone(), dtype, quantization: Quantization::None },
+    )?;
+    let reference = Model::random(&config, 1, &LoadOptions::cpu())?.logits(&batch)?;
+    let logits = model.logits(&batch)?.to_device(&Device::Cpu)?;
+    let difference = (logits - reference)?.abs()?.max_all()?.to_scalar::<f32>()?;
+    if difference.is_nan() || difference > tolerance(device, dtype) {
+        return Err(failed(format!("logits differ from the CPU's by {difference}")));
+    }
+    model.attach_lora(&LoraConfig { rank: 4, alpha: 8.0, ..LoraConfig::default() }, 2)?;
+    let start = values(&model)?;
+    let mut losses = Vec::with_capacity(STEPS);
+    for step in 0..STEPS {
+        let mut gradients = Gradients::default();
+        let scale = 1.0 / batch.target_count() as f64;
+        let results = model.forward_backward(&batch, scale, PassOptions::default(), &mut gradients)?;
+        losses.push(results.loss_sum() * scale);
+        let gradient = gradients.flatten(model.trained.parameters()?)?;
+        check_gradient(&model, &with_slice(&gradient, <[f32]>::to_vec)?, step)?;
+        model.step(&AdamW::default(), &gradient, 2e-2, 1.0)?;
+    }
+    check_moved(&model, &start)?;
+    let (first_loss, last_loss) = (losses[0], losses[STEPS - 1]);
+    if last_loss.is_nan() || last_loss >= first_loss {
+        return Err(failed(format!("the loss on a fixed batch went from {first_loss} to {last_loss}")));
+    }
+    Ok(SelfTest { logit_difference: difference, first_loss, last_loss })
+}
+
+/// Finite everywhere; non-zero for every B at once, and for every A once B has moved.
+fn check_gradient(model: &Model, gradient: &[f32], step: usize) -> Result<()> {
+    for parameter in &model.trained.parameters()?.list {
+        let part = &gradient[parameter.offset..parameter.offset + parameter.len()];
+        if part.iter().any(|value| !value.is_finite()) {
+            return Err(failed(format!("the gradient of {} is not finite", parameter.name)));
+        }
+        let must_have = step > 0 || parameter.name.contains("lora_B");
+        if must_have && part.iter().all(|value| *value == 0.0) {
+            return Err(failed(format!("{} got no gradient", parameter.name)));
+        }
+    }
+    Ok(())
+}
+
+fn check_moved(model: &Model, start: &[f32]) -> Result<()> {
+    let now = values(model)?;
+    for parameter in &model.trained.parameters()?.list {
+        let range = parameter.offset..parameter.offset + parameter.len();
+        if now[range.clone()] == start[range] {
+            return Err(failed(format!("{} did not move", parameter.name)));
+        }
+    }
+    Ok(())
+}
+
+fn values(model: &Model) -> Result<Vec<f32>> {
+    with_slice(&model.trained.parameters()?.values, <[f32]>::to_vec)
+}
+
+fn failed(reason: String) -> EngineError {
+    EngineError::SelfTest { reason }
+}
+
+fn config() -> ModelConfig {
+    ModelConfig {
+        architecture: Architecture::Qwen2,
+        vocab_size: 128,
+        hidden_size: 64,
+        intermediate_size: 96,
+        layers: 2,
+        heads: 4,
+        kv_heads: 2,
+        head_size: 16,
+        max_positions: 64,
+        rms_eps: 1e-6,
+        rope_theta: 10_000.0,
+        rope_scaling: None,
+        tied_head: false,
+        qkv_bias: true,
+        qk_norm: false,
+    }
+}
+
+fn batch(config: &ModelConfig) -> Result<Batch> {
+    let rows: Vec<Row> = (0..4u32)
+        .map(|row| {
+            let tokens: Vec<u32> = (0..12).map(|i| (row * 31 + i * 7) % 128).collect();
+            Row::answered(&tokens, &[row + 1, row + 50])
+        })
+        .collect();
+    Batch::new(&rows.iter().collect::<Vec<_>>(), BatchStyle::Padded, config.vocab_size)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cpu_passes() {
+        let passed = self_test(&Device::Cpu, DType::F32).unwrap();
+        assert!(passed.logit_difference == 0.0 && passed.last_loss < passed.first_loss);
+    }
+
+    #[test]
+    fn a_silent_gradient_and_a_still_parameter_are_found() {
+        let mut model = Model::random(&config(), 1, &LoadOptions::cpu()).unwrap();
+        model.attach_lora(&LoraConfig::default(), 2).unwrap();
+        let count = model.trained.parameters().unwrap().len();
+        let error = check_gradient(&model, &vec![0.0; count], 0).unwrap_err().to_string();
+        assert!(error.contains("lora_B") && error.contains("no gradient"), "{error}");
+        assert!(check_gradient(&model, &vec![f32::NAN; count], 0).is_err());
+        let start = values(&model).unwrap();
+        assert!(check_moved(&model, &start).unwrap_err().to_string().contains("did not move"));
+    }
+}

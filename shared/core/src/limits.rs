@@ -34,3 +34,5 @@ pub const MAX_PROBLEMS_PER_RECORD: usize = 64;
 pub const MAX_ZSTD_WINDOW_BYTES: u64 = 128 << 20;
 /// Columns named in a finding about a file without a known shape.
 pub const MAX_REPORTED_COLUMNS: usize = 32;
+/// Hashes of written rows that the cleaned copy remembers to leave out later copies (9 bytes each, about 300 MB).
+pub const MAX_CLEAN_HASHES: usize = 20_000_000;

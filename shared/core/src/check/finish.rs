@@ -3,6 +3,7 @@
 use super::facts::dataset_facts;
 use super::report::{FileSummary, GroupSummary, REPORT_VERSION, Report, SchemaCount};
 use super::{CheckOptions, Partial};
+use crate::advice::verdict_line;
 use crate::describe::{DescribeContext, RowCounts};
 use crate::findings::{Code, FindingCollector, Problem, dataset_findings};
 use crate::formats::{FormatError, FormatInfo};
@@ -58,7 +59,7 @@ fn build(
     let schemas = schemas(&partial);
     let features = std::mem::take(&mut description.features);
     let groups = groups(&findings);
-    let verdict = String::new();
+    let verdict = verdict_line(partial.rows, &trainers);
     Report {
         report_version: REPORT_VERSION,
         foretune_version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -110,7 +110,7 @@ pub(super) fn hyper_parameters(view: &View<'_>) -> Judged {
         return Judged { status: Status::Unknown, evidence, action };
     };
     evidence.push(format!("Chosen learning rate {rate:e}"));
-    let (status, action) = if !(rate > 0.0) || rate > high * 10.0 {
+    let (status, action) = if rate.is_nan() || rate <= 0.0 || rate > high * 10.0 {
         (Status::Bad, format!("Lower the learning rate to {start:e}: this one is likely to diverge."))
     } else if rate > high {
         (Status::Watch, format!("Try {start:e} as well: this one is above the usual range."))

@@ -98,10 +98,12 @@ impl<S: ByteSource> TextFramer<S> {
     }
 
     pub fn next_batch(&mut self) -> Option<Batch> {
+        /// The last record of a batch may pass the limit; growing would copy all of it.
+        const SLACK_BYTES: usize = 64 << 10;
         if self.ended {
             return None;
         }
-        let mut batch = Batch::default();
+        let mut batch = Batch { bytes: Vec::with_capacity(BATCH_BYTES + SLACK_BYTES), ..Batch::default() };
         let mut reports = Reports::default();
         while batch.bytes.len() < BATCH_BYTES {
             let framed = self.scanner.get().next(self.window.rest(), self.window.ended(), &mut reports);

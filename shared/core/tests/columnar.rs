@@ -197,3 +197,31 @@ fn flipped_bytes_never_panic() {
         }
     }
 }
+
+/// The fuzzer's seeds were written by pyarrow: another writer's idea of every codec.
+#[test]
+fn files_of_another_writer_are_read() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds/columnar");
+    let mut names = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let (_, rows, problems) = read(&std::fs::read(&path).unwrap());
+        let name = path.file_name().unwrap().to_string_lossy().into_owned();
+        assert_eq!(problems, [], "{name}");
+        let expected: &[&str] = if name.starts_with("file") || name.starts_with("nested") {
+            &[
+                r#"{"k": "a", "m": {"x": 1}, "s": {"role": "user", "content": "c"}}"#,
+                r#"{"k": "b", "m": {}, "s": null}"#,
+                r#"{"k": "a", "m": null, "s": {"role": null, "content": "d"}}"#,
+            ]
+        } else {
+            &[
+                r#"{"instruction": "a", "output": "x", "ids": [1, null]}"#,
+                r#"{"instruction": "b", "output": null, "ids": null}"#,
+            ]
+        };
+        assert_eq!(rows, expected, "{name}");
+        names.push(name);
+    }
+    assert!(names.len() >= 11, "{names:?}");
+}

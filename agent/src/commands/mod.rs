@@ -1,6 +1,7 @@
 //! The commands, one module each. A command parses nothing itself: clap gives it typed arguments.
 
 mod check;
+mod dev;
 mod serve;
 
 use anyhow::Result;
@@ -17,11 +18,14 @@ pub enum Answer {
 pub enum Command {
     Check(check::Check),
     Serve(serve::Serve),
+    #[command(hide = true)]
+    Dev(dev::Dev),
 }
 
 pub fn run(command: Command) -> Result<Answer> {
     match command {
         Command::Check(arguments) => check::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Dev(arguments) => dev::run(&arguments),
     }
 }

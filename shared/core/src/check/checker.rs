@@ -96,6 +96,15 @@ impl<'a> Checker<'a> {
     }
 
     pub fn push(&mut self, batch: &Batch) {
+        self.push_visiting(batch, &mut |_, _, _| {});
+    }
+
+    /// The same, and shows each record with its problems to `visit`: the cleaned copy is written from there.
+    pub fn push_visiting(
+        &mut self,
+        batch: &Batch,
+        visit: &mut dyn FnMut(Place, Option<&Value<'_>>, &[Problem]),
+    ) {
         let Self { parser, rows } = self;
         for placed in &batch.problems {
             rows.partial.findings.add_row(placed.place, std::slice::from_ref(&placed.problem));
@@ -104,7 +113,8 @@ impl<'a> Checker<'a> {
             let record = parser.parse(batch, index);
             rows.partial.rows += 1;
             rows.partial.fingerprint = rows.partial.fingerprint.wrapping_add(hash_bytes(batch.raw(index), 0));
-            rows.row(record.place, record.value.as_ref(), record.problems);
+            let problems = rows.row(record.place, record.value.as_ref(), record.problems);
+            visit(record.place, record.value.as_ref(), &problems);
         }
     }
 
@@ -125,7 +135,7 @@ struct RowChecker<'a> {
 }
 
 impl RowChecker<'_> {
-    fn row(&mut self, place: Place, value: Option<&Value<'_>>, mut problems: Vec<Problem>) {
+    fn row(&mut self, place: Place, value: Option<&Value<'_>>, mut problems: Vec<Problem>) -> Vec<Problem> {
         let converted =
             value.and_then(|value| schema::convert(value, self.options.mapping.as_ref(), &mut problems));
         let kind = converted.as_ref().map(|converted| converted.kind);

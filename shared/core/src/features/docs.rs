@@ -1,0 +1,51 @@
+//! The reference page of all features, written from the registry.
+
+use super::{Better, FEATURES, Feature, Group};
+
+pub fn markdown() -> String {
+    let mut out = String::from(
+        "# Features\n\nWritten from the registry by `just docs`. A feature that could not be measured is missing (`null`), never zero.\n",
+    );
+    for (group, title) in [
+        (Group::Static, "Static: from the data alone"),
+        (Group::Recipe, "Recipe: how the training is set up"),
+        (Group::Dynamic, "Dynamic: measured by the probe"),
+        (Group::Proxy, "Proxy: measured on the bundled small model"),
+    ] {
+        let features: Vec<&Feature> = all().filter(|feature| feature.group == group).collect();
+        if features.is_empty() {
+            continue;
+        }
+        out.push_str(&format!("\n## {title}\n\n| name | unit | measures | better |\n|---|---|---|---|\n"));
+        for feature in features {
+            let better = match feature.better {
+                Better::Higher => "higher",
+                Better::Lower => "lower",
+                Better::Unknown => "depends",
+            };
+            out.push_str(&format!("| `{}` | {} | {} | {better} |\n", feature.name, feature.unit, feature.measures));
+        }
+    }
+    out
+}
+
+pub fn all() -> impl Iterator<Item = &'static Feature> {
+    FEATURES.iter().flat_map(|group| group.iter())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_sentences_are_labels() {
+        let mut names = HashSet::new();
+        for feature in all() {
+            assert!(names.insert(feature.name), "{} stands twice", feature.name);
+            assert!(!feature.measures.ends_with('.') && !feature.measures.contains('|'), "{}", feature.name);
+            assert!(!feature.unit.is_empty(), "{}", feature.name);
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! What people really drop on a checker: wrong, cut, hostile or empty files. Each gets a clear answer.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use foretune_tests::{Finished, foretune};
+use tempfile::TempDir;
+
+fn file(folder: &TempDir, name: &str, content: &[u8]) -> PathBuf {
+    let path = folder.path().join(name);
+    std::fs::write(&path, content).expect("the temporary folder can be written");
+    path
+}
+
+fn check(path: &Path) -> Finished {
+    foretune(&["check", path.to_str().expect("a UTF-8 path"), "--json"])
+}
+
+/// Codes found in a file with this content.
+fn codes(content: &[u8]) -> (i32, Vec<String>) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let finished = check(&file(&folder, "data", content));
+    let report = finished.json();
+    let counts = report["counts"].as_object().expect("counts is an object");
+    (finished.code, counts.keys().cloned().collect())
+}
+
+#[test]
+fn unreadable_files_say_why_and_exit_with_one() {
+    for (content, expected) in [
+        (&b""[..], "empty_file"),
+        (b"  \n\n ", "empty_file"),
+        (b"\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x3e\x00", "binary_file"),
+        (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01", "binary_file"),
+        (b"PAR1 and then nothing of a parquet file", "truncated_file"),
+    ] {
+        let (code, found) = codes(content);
+        assert!(found.contains(&expected.to_owned()), "{expected}: {found:?}");
+        assert_eq!(code, 1, "{expected}");
+    }
+}
+
+#[test]
+fn what_is_readable_is_still_reported() {
+    let (code, found) = codes(b"{\"text\": \"one\"}\nnot json\n{\"text\": \"two\",}\n{\"text\": NaN}\n{\"text\": \"a\\u0000b\"}\n");
+    assert_eq!(code, 1);
+    for expected in ["unreadable_row", "trailing_comma", "not_a_number"] {
+        assert!(found.contains(&expected.to_owned()), "{expected}: {found:?}");
+    }
+}
+
+#[test]
+fn nesting_ten_thousand_deep_is_a_finding_not_a_crash() {
+    let content = format!("{{\"text\": {}1{}}}\n{{\"text\": \"fine\"}}\n", "[".repeat(10_000), "]".repeat(10_000));
+    let (code, found) = codes(content.as_bytes());
+    assert_eq!(code, 1);
+    assert!(found.contains(&"too_deep".to_owned()), "{found:?}");
+}
+
+#[test]
+fn an_archive_bomb_is_refused_in_bounded_time() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("bomb.json.gz");
+    let mut encoder = flate2::write::GzEncoder::new(std::fs::File::create(&path).expect("created"), flate2::Compression::best());
+    let zeros = vec![b' '; 1 << 20];
+    encoder.write_all(b"[").expect("written");
+    for _ in 0..400 {
+        encoder.write_all(&zeros).expect("written");
+    }
+    encoder.finish().expect("finished");
+    let finished = check(&path);
+    assert_eq!(finished.code, 1);
+    assert!(finished.json()["counts"]["expansion_limit"].is_number(), "{}", finished.stdout);
+}
+
+#[test]
+fn a_missing_file_and_a_folder_are_told_apart_from_bad_data() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    for path in [folder.path().join("nowhere.jsonl"), folder.path().to_owned()] {
+        let finished = check(&path);
+        assert_eq!(finished.code, 2, "{finished:?}");
+        assert!(finished.stdout.is_empty());
+        assert!(finished.stderr.contains(path.to_str().expect("UTF-8")), "{}", finished.stderr);
+    }
+}
+
+#[test]
+fn a_wrong_mapping_names_what_is_possible() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = file(&folder, "data.csv", b"a,b\n1,2\n");
+    let finished = foretune(&["check", path.to_str().expect("UTF-8"), "--map", "nonsense=a"]);
+    assert_eq!(finished.code, 2);
+    assert!(finished.stderr.contains("instruction"), "{}", finished.stderr);
+}
+
+#[test]
+fn a_tokenizer_that_is_none_is_refused_by_name() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = file(&folder, "data.jsonl", b"{\"text\": \"a\"}\n");
+    let tokenizer = file(&folder, "tokenizer.json", b"{}");
+    let finished = foretune(&["check", data.to_str().expect("UTF-8"), "--tokenizer", tokenizer.to_str().expect("UTF-8")]);
+    assert_eq!(finished.code, 2);
+    assert!(finished.stderr.contains("tokenizer.json"), "{}", finished.stderr);
+}

@@ -36,3 +36,18 @@ pub const MAX_ZSTD_WINDOW_BYTES: u64 = 128 << 20;
 pub const MAX_REPORTED_COLUMNS: usize = 32;
 /// Hashes of written rows that the cleaned copy remembers to leave out later copies (9 bytes each, about 300 MB).
 pub const MAX_CLEAN_HASHES: usize = 20_000_000;
+/// Bytes of an answer that the label table shows; longer answers are not labels.
+pub const MAX_LABEL_BYTES: usize = 64;
+/// Different rows, and different prompts, that are told apart exactly; beyond that a sample of them stands for all.
+pub const MAX_TRACKED_ROWS: usize = 229_375;
+/// Different rows whose MinHash signatures are kept.
+pub const MAX_TRACKED_SIGNATURES: usize = 57_343;
+/// Different answers counted exactly.
+pub const MAX_TRACKED_ANSWERS: usize = 57_343;
+/// Different words counted exactly; beyond that the vocabulary is an estimate within about 2 %.
+pub const MAX_TRACKED_WORDS: usize = 7_167;
+/// Rows, and bytes of their texts, on which the expensive descriptors are measured.
+pub const MAX_SAMPLE_ROWS: usize = 4096;
+pub const MAX_SAMPLE_BYTES: usize = 2 << 20;
+/// Different evaluation prompts that training rows are compared with.
+pub const MAX_TRACKED_EVAL_ROWS: usize = 57_343;

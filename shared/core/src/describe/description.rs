@@ -98,10 +98,12 @@ pub struct OverlapPair {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct OverlapReport {
     pub eval_rows: u64,
-    /// Evaluation rows whose prompt stands in the training file, case and punctuation aside.
-    pub eval_rows_exact: f64,
-    /// Evaluation rows that have only a near copy there.
-    pub eval_rows_near: f64,
+    /// Different prompts among them, case and punctuation aside.
+    pub eval_prompts: f64,
+    /// Those that stand in the training file too.
+    pub eval_prompts_exact: f64,
+    /// Those that have only a near copy there.
+    pub eval_prompts_near: f64,
     pub train_rows_exact: u64,
     pub train_rows_near: u64,
     /// First rows of the training file first, at most `limits::MAX_REPORTED_GROUPS` of each kind.

@@ -1,8 +1,20 @@
 //! Static features in one streaming pass, from mergeable partial results: any split of a file, in any order,
 //! merges to the identical description, bit for bit, native and in wasm. Memory is bounded by `limits`.
 
+mod chars;
 mod description;
 mod descriptors;
+mod duplicates;
+mod eval;
+mod finish;
+mod labels;
+mod minhash;
+mod near;
+mod reference;
+mod reference_build;
+mod row_scan;
+mod sample;
+mod scan;
 mod sketch;
 mod spot;
 mod thread_shared;
@@ -13,5 +25,8 @@ pub use description::{
     OverlapReport, RowGroup, Share,
 };
 pub use descriptors::{DescribeContext, DescribeOptions, Descriptors, RowCounts};
+pub use eval::{EvalIndex, EvalIndexBuilder};
+pub use reference::{ReferenceError, ReferenceModel, TextCost};
+pub use reference_build::{BuildOptions as ReferenceOptions, ReferenceBuilder};
 pub use sketch::Bar;
-pub use tokens::{TokenCounter, estimate_tokens};
+pub use tokens::{ESTIMATE_ERROR, TokenCounter, estimate_tokens};

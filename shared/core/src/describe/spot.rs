@@ -28,3 +28,10 @@ impl Spot {
         self.row
     }
 }
+
+/// Later than every row: what a table says before it has seen one.
+impl Default for Spot {
+    fn default() -> Self {
+        Self { row: u64::MAX, line: u64::MAX, byte_offset: u64::MAX }
+    }
+}

@@ -4,6 +4,7 @@ mod docs;
 mod dynamic;
 mod recipe;
 mod registry;
+mod static_features;
 mod vector;
 
 pub use docs::{all, markdown};

@@ -6,7 +6,7 @@ mod histogram;
 mod keyed_list;
 mod priority_sample;
 
-pub use hash_sample::{HashSample, Mergeable};
+pub use hash_sample::{HashSample, Mergeable, Spread};
 pub use histogram::{Bar, Histogram};
 pub use keyed_list::SmallestList;
 pub use priority_sample::{HasBytes, PrioritySample};

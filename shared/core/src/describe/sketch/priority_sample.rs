@@ -70,12 +70,9 @@ impl<T: HasBytes> PrioritySample<T> {
         self.items.values()
     }
 
+    #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
     pub fn len(&self) -> usize {
         self.items.len()
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
     }
 }
 

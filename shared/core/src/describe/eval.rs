@@ -1,0 +1,242 @@
+//! Overlap with the evaluation rows: an index of their prompts, built once, and what the training rows hit of it.
+
+use std::collections::HashMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::description::{OverlapPair, OverlapReport};
+use super::minhash::{Boilerplate, MinHasher, Signature};
+use super::near::{MIN_FILLED_BINS, NEAR_SIMILARITY};
+use super::row_scan::RowScan;
+use super::sketch::{HashSample, Mergeable, SmallestList, Spread};
+use super::spot::Spot;
+use crate::formats::Place;
+use crate::limits::{MAX_REPORTED_GROUPS, MAX_TRACKED_EVAL_ROWS};
+use crate::schema::Example;
+
+/// Evaluation rows looked at for one band key.
+const MAX_ROWS_OF_BAND: usize = 8;
+
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct EvalRow {
+    first: Spot,
+    signature: Signature,
+}
+
+impl Mergeable for EvalRow {
+    fn merge(&mut self, other: Self) {
+        if other.first < self.first {
+            *self = other;
+        }
+    }
+}
+
+/// Collects the evaluation file row by row, in any order.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EvalIndexBuilder {
+    /// By normalised prompt.
+    prompts: HashSample<EvalRow>,
+    rows: u64,
+}
+
+impl Default for EvalIndexBuilder {
+    fn default() -> Self {
+        Self { prompts: HashSample::new(MAX_TRACKED_EVAL_ROWS), rows: 0 }
+    }
+}
+
+impl EvalIndexBuilder {
+    pub fn observe(&mut self, place: Place, example: &Example<'_>) {
+        self.rows += 1;
+        let scan = RowScan::of(example);
+        if let Some(prompt) = scan.prompt_key() {
+            let signature = scan.prompt_hasher().signature();
+            self.prompts.update(prompt, |row| row.merge(EvalRow { first: place.into(), signature }));
+        }
+    }
+
+    #[must_use]
+    pub fn merge(mut self, other: Self) -> Self {
+        self.prompts.merge(other.prompts);
+        self.rows += other.rows;
+        self
+    }
+
+    pub fn finish(self) -> EvalIndex {
+        EvalIndex::from(self)
+    }
+}
+
+/// Read-only; every part of a run must use an equal one. Serialises as its builder.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(from = "EvalIndexBuilder", into = "EvalIndexBuilder")]
+pub struct EvalIndex {
+    source: EvalIndexBuilder,
+    rows: Vec<(u64, Spot, Signature)>,
+    boilerplate: Boilerplate,
+    by_prompt: HashMap<u64, u32, Spread>,
+    by_band: HashMap<u64, Vec<u32>, Spread>,
+}
+
+impl From<EvalIndex> for EvalIndexBuilder {
+    fn from(index: EvalIndex) -> Self {
+        index.source
+    }
+}
+
+impl From<EvalIndexBuilder> for EvalIndex {
+    fn from(source: EvalIndexBuilder) -> Self {
+        let sorted = source.prompts.sorted();
+        let boilerplate = Boilerplate::of(sorted.iter().map(|(_, row)| &row.signature));
+        let rows: Vec<(u64, Spot, Signature)> = sorted
+            .iter()
+            .map(|(prompt, row)| (*prompt, row.first, row.signature.without(&boilerplate)))
+            .collect();
+        let by_prompt = rows.iter().enumerate().map(|(index, row)| (row.0, index as u32)).collect();
+        let mut by_band: HashMap<u64, Vec<u32>, Spread> = HashMap::default();
+        for (index, (_, _, signature)) in rows.iter().enumerate() {
+            if signature.filled() < MIN_FILLED_BINS {
+                continue;
+            }
+            for key in signature.band_keys() {
+                let bucket = by_band.entry(key).or_default();
+                if bucket.len() < MAX_ROWS_OF_BAND {
+                    bucket.push(index as u32);
+                }
+            }
+        }
+        Self { rows, boilerplate, by_prompt, by_band, source }
+    }
+}
+
+enum Hit {
+    Exact(u32),
+    Near(u32, f64),
+}
+
+impl EvalIndex {
+    fn find(&self, prompt: u64, hasher: &MinHasher) -> Option<Hit> {
+        if let Some(index) = self.by_prompt.get(&prompt) {
+            return Some(Hit::Exact(*index));
+        }
+        let signature = hasher.signature().without(&self.boilerplate);
+        if signature.filled() < MIN_FILLED_BINS {
+            return None;
+        }
+        let mut best: Option<(f64, u32)> = None;
+        for key in signature.band_keys() {
+            for index in self.by_band.get(&key).into_iter().flatten() {
+                let similarity = signature.similarity(&self.rows[*index as usize].2);
+                let better =
+                    best.is_none_or(|(most, at)| similarity > most || (similarity >= most && *index < at));
+                if similarity >= NEAR_SIMILARITY && better {
+                    best = Some((similarity, *index));
+                }
+            }
+        }
+        best.map(|(similarity, index)| Hit::Near(index, similarity))
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OverlapCounts {
+    train_rows_exact: u64,
+    train_rows_near: u64,
+    /// One bit for each row of the index.
+    hit_exactly: Vec<u64>,
+    hit_nearly: Vec<u64>,
+    exact: SmallestList<(Spot, Spot)>,
+    /// The similarity as 2^-32ths, so that pairs have an order.
+    near: SmallestList<(Spot, Spot, u64)>,
+}
+
+impl Default for OverlapCounts {
+    fn default() -> Self {
+        Self {
+            train_rows_exact: 0,
+            train_rows_near: 0,
+            hit_exactly: Vec::new(),
+            hit_nearly: Vec::new(),
+            exact: SmallestList::new(MAX_REPORTED_GROUPS),
+            near: SmallestList::new(MAX_REPORTED_GROUPS),
+        }
+    }
+}
+
+const SIMILARITY_UNIT: f64 = 4_294_967_296.0;
+
+impl OverlapCounts {
+    pub fn observe(&mut self, index: &EvalIndex, scan: &RowScan, spot: Spot) {
+        let Some(prompt) = scan.prompt_key() else { return };
+        match index.find(prompt, scan.prompt_hasher()) {
+            Some(Hit::Exact(at)) => {
+                self.train_rows_exact += 1;
+                set_bit(&mut self.hit_exactly, at);
+                self.exact.insert((spot, index.rows[at as usize].1));
+            }
+            Some(Hit::Near(at, similarity)) => {
+                self.train_rows_near += 1;
+                set_bit(&mut self.hit_nearly, at);
+                self.near.insert((spot, index.rows[at as usize].1, (similarity * SIMILARITY_UNIT) as u64));
+            }
+            None => {}
+        }
+    }
+
+    pub fn merge(&mut self, other: Self) {
+        self.train_rows_exact += other.train_rows_exact;
+        self.train_rows_near += other.train_rows_near;
+        merge_bits(&mut self.hit_exactly, &other.hit_exactly);
+        merge_bits(&mut self.hit_nearly, &other.hit_nearly);
+        self.exact.merge(other.exact);
+        self.near.merge(other.near);
+    }
+
+    pub fn report(&self, index: &EvalIndex) -> OverlapReport {
+        let weight = index.source.prompts.weight();
+        let exact: u32 = self.hit_exactly.iter().map(|bits| bits.count_ones()).sum();
+        let only_near: u32 = self
+            .hit_nearly
+            .iter()
+            .enumerate()
+            .map(|(at, bits)| (bits & !self.hit_exactly.get(at).copied().unwrap_or(0)).count_ones())
+            .sum();
+        let pair = |train: Spot, eval: Spot, similarity: f64| OverlapPair {
+            train: train.into(),
+            eval: eval.into(),
+            similarity,
+        };
+        OverlapReport {
+            eval_rows: index.source.rows,
+            eval_prompts: index.source.prompts.distinct_estimate(),
+            eval_prompts_exact: f64::from(exact) * weight,
+            eval_prompts_near: f64::from(only_near) * weight,
+            train_rows_exact: self.train_rows_exact,
+            train_rows_near: self.train_rows_near,
+            exact: self.exact.items().iter().map(|(train, eval)| pair(*train, *eval, 1.0)).collect(),
+            near: self
+                .near
+                .items()
+                .iter()
+                .map(|(train, eval, similarity)| pair(*train, *eval, *similarity as f64 / SIMILARITY_UNIT))
+                .collect(),
+        }
+    }
+}
+
+fn set_bit(bits: &mut Vec<u64>, at: u32) {
+    let word = at as usize / 64;
+    if word >= bits.len() {
+        bits.resize(word + 1, 0);
+    }
+    bits[word] |= 1 << (at % 64);
+}
+
+fn merge_bits(mine: &mut Vec<u64>, theirs: &[u64]) {
+    if theirs.len() > mine.len() {
+        mine.resize(theirs.len(), 0);
+    }
+    for (one, other) in mine.iter_mut().zip(theirs) {
+        *one |= other;
+    }
+}

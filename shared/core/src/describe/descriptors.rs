@@ -163,6 +163,15 @@ impl Descriptors {
         }
     }
 
+    /// A row that is tokens already: only its lengths are known.
+    pub fn observe_tokenised(&mut self, total: u64, trained: u64) {
+        self.tokens_in.add(total.saturating_sub(trained));
+        self.tokens_out.add(trained);
+        self.tokens_total.add(total);
+        self.truncated_rows += u64::from(self.options.max_tokens.is_some_and(|most| total > u64::from(most)));
+        self.all_masked_rows += u64::from(trained == 0);
+    }
+
     fn observe_answer(&mut self, answer: u64, scan: &RowScan, example: &Example<'_>, spot: Spot) {
         if let Some(prompt) = scan.prompt_hash {
             self.prompts.observe(prompt, answer, spot);

@@ -105,7 +105,7 @@ impl From<EvalIndexBuilder> for EvalIndex {
                 }
             }
         }
-        Self { rows, boilerplate, by_prompt, by_band, source }
+        Self { source, rows, boilerplate, by_prompt, by_band }
     }
 }
 

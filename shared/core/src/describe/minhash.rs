@@ -208,13 +208,15 @@ mod tests {
 
     pub fn signature(text: &str) -> Signature {
         let mut hasher = MinHasher::default();
-        word_hashes(text).into_iter().for_each(|word| hasher.word(word));
+        for word in word_hashes(text) {
+            hasher.word(word);
+        }
         hasher.end_text();
         hasher.signature()
     }
 
     fn words(range: std::ops::Range<u32>) -> String {
-        range.map(|index| format!("w{index} ")).collect()
+        range.map(|index| index.to_string() + " ").collect()
     }
 
     #[test]

@@ -150,7 +150,7 @@ impl NearTable {
         }
         let total: f64 = weights.iter().sum();
         let share = if rows.is_empty() { f64::NAN } else { (extra / total).min(1.0) };
-        let groups = self.groups(&rows, &mut forest);
+        let groups = Self::groups(&rows, &mut forest);
         NearFindings {
             extra_share_of_distinct: share,
             report: DuplicateReport {
@@ -174,7 +174,7 @@ impl NearTable {
         rows.iter().map(|(_, row)| weight(row)).collect()
     }
 
-    fn groups(&self, rows: &[(u64, &Row)], forest: &mut Forest) -> Vec<RowGroup> {
+    fn groups(rows: &[(u64, &Row)], forest: &mut Forest) -> Vec<RowGroup> {
         let mut members: Vec<(usize, Spot, usize)> =
             (0..rows.len()).map(|index| (forest.root(index), rows[index].1.first, index)).collect();
         members.sort_unstable();
@@ -262,7 +262,9 @@ mod tests {
 
     fn observe(table: &mut NearTable, row: u64, text: &str) {
         let mut hasher = MinHasher::default();
-        word_hashes(text).into_iter().for_each(|word| hasher.word(word));
+        for word in word_hashes(text) {
+            hasher.word(word);
+        }
         hasher.end_text();
         table.observe(
             hash_bytes(text.as_bytes(), 0),
@@ -272,7 +274,7 @@ mod tests {
     }
 
     fn text(row: u64, words: u64) -> String {
-        (0..words).map(|index| format!("w{} ", crate::hash::combine(row, index))).collect()
+        (0..words).map(|index| crate::hash::combine(row, index).to_string() + " ").collect()
     }
 
     fn near_share(rows: u64, capacity: usize) -> f64 {

@@ -36,7 +36,7 @@ pub fn drift(prepared: &Prepared<'_>) -> Drift {
         let mean = |total: u64| total as f64 / members.len() as f64;
         DriftBin {
             first_row: rows().next().map_or(0, |row| row.spot.row()),
-            last_row: rows().last().map_or(0, |row| row.spot.row()),
+            last_row: rows().next_back().map_or(0, |row| row.spot.row()),
             tokens_in: mean(rows().map(|row| row.tokens_in).sum()),
             tokens_out: mean(rows().map(|row| row.tokens_out).sum()),
             divergence: beyond_chance(

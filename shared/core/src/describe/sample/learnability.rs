@@ -36,12 +36,26 @@ const UNKNOWN: Learnability = Learnability {
     neighbour_agreement: f64::NAN,
 };
 
+/// Words around the question can drown it (a text, and in the last line the word that is asked about): the last
+/// lines are tried alone too, and the better view counts.
 pub fn learnability(prepared: &Prepared<'_>) -> Learnability {
-    let rows = labelled_rows(prepared);
-    if rows.labels.len() < 2 * FOLDS {
+    let common_first_line = common_first_line(prepared);
+    let whole = labelled_rows(prepared, |prompt| after_common_line(prompt, common_first_line));
+    if whole.labels.len() < 2 * FOLDS {
         return UNKNOWN;
     }
-    let (accuracy, commonest) = naive_bayes(&rows);
+    let mut rows = whole;
+    let (mut accuracy, commonest) = naive_bayes(&rows);
+    let last_line = |prompt: &str| prompt.rfind('\n').map_or(0, |at| at + 1);
+    let splits = |prompt: &str| last_line(prompt) > after_common_line(prompt, common_first_line);
+    let split_rows = prepared.rows.iter().filter(|row| splits(&row.row.prompt)).count();
+    if split_rows * 2 > prepared.rows.len() {
+        let last = labelled_rows(prepared, last_line);
+        let (last_accuracy, _) = naive_bayes(&last);
+        if last_accuracy > accuracy {
+            (rows, accuracy) = (last, last_accuracy);
+        }
+    }
     Learnability {
         naive_bayes_accuracy: accuracy,
         naive_bayes_skill: if commonest < 1.0 {
@@ -63,8 +77,8 @@ struct LabelledRows {
     row_counts: Vec<u32>,
 }
 
-fn labelled_rows(prepared: &Prepared<'_>) -> LabelledRows {
-    let common_first_line = common_first_line(prepared);
+/// `start` says where in a prompt to begin.
+fn labelled_rows(prepared: &Prepared<'_>, start: impl Fn(&str) -> usize) -> LabelledRows {
     let mut seen: HashSet<u64, Spread> = HashSet::default();
     let mut label_ids: HashMap<u64, u32, Spread> = HashMap::default();
     let mut feature_ids: HashMap<u64, u32, Spread> = HashMap::default();
@@ -76,9 +90,8 @@ fn labelled_rows(prepared: &Prepared<'_>) -> LabelledRows {
         if row.prompt.is_empty() || !seen.insert(row.row.content_hash) {
             continue;
         }
-        let start = common_first_line.filter(|line| first_line(&row.row.prompt) == *line).map_or(0, str::len);
         found.clear();
-        collect_features(row, start, &prepared.hashes, &mut found);
+        collect_features(row, start(&row.row.prompt), &prepared.hashes, &mut found);
         found.sort_unstable();
         found.dedup();
         let mut numbers: Vec<u32> = found
@@ -118,31 +131,42 @@ fn common_first_line<'a>(prepared: &Prepared<'a>) -> Option<&'a str> {
     counts.into_iter().find(|(_, count)| count * 2 > prepared.rows.len()).map(|(line, _)| line)
 }
 
+/// Where the prompt goes on after the common instruction and its line break; 0 where it does not begin with it.
+fn after_common_line(prompt: &str, common: Option<&str>) -> usize {
+    common
+        .filter(|line| first_line(prompt) == *line && prompt.len() > line.len())
+        .map_or(0, |line| line.len() + 1)
+}
+
 fn collect_features(row: &super::PreparedRow<'_>, start: usize, hashes: &[u64], found: &mut Vec<u64>) {
-    let end = row.row.prompt.len();
-    let (head_end, tail_start) = (start + WINDOW_BYTES, end.saturating_sub(WINDOW_BYTES));
-    let bytes = row.row.prompt.as_bytes();
-    for (word, number) in row.prompt_words.iter().zip(&row.prompt) {
-        if word.start < start || (word.start >= head_end && word.end <= tail_start) {
+    let prompt = &row.row.prompt;
+    let (head_end, tail_start) = (start + WINDOW_BYTES, prompt.len().saturating_sub(WINDOW_BYTES));
+    let numbered = row.prompt_words.iter().zip(&row.prompt);
+    let mut before: Option<u64> = None;
+    for (word, number) in numbered.filter(|(word, _)| word.start >= start) {
+        if word.start >= head_end && word.end <= tail_start {
+            before = None;
             continue;
         }
-        found.push(hashes[*number as usize]);
-        // Letter triples with the word's edges, lower-cased byte by byte.
-        let (mut first, mut second) = (b' ', b' ');
-        for byte in bytes[word.start..word.end].iter().map(u8::to_ascii_lowercase).chain([b' ']) {
-            if first != b' ' || second != b' ' {
-                let triple = u64::from(first) << 16 | u64::from(second) << 8 | u64::from(byte);
-                found.push(mix(triple ^ TRIPLE_SEED, 0x9e37_79b9_7f4a_7c15));
-            }
-            (first, second) = (second, byte);
+        let hash = hashes[*number as usize];
+        let spelled = &prompt.as_bytes()[word.start..word.end];
+        push_word(hash, spelled, found);
+        if let Some(before) = before.replace(hash) {
+            found.push(combine(before, hash));
         }
     }
-    // Words in pairs: order matters for phrases.
-    for pair in row.prompt_words.windows(2).zip(row.prompt.windows(2)) {
-        let (words, numbers) = pair;
-        if words[0].start >= start && (words[0].start < head_end || words[1].end > tail_start) {
-            found.push(combine(hashes[numbers[0] as usize], hashes[numbers[1] as usize]));
+}
+
+/// The word and its letter triples, edges included, lower-cased byte by byte.
+fn push_word(hash: u64, spelled: &[u8], found: &mut Vec<u64>) {
+    found.push(hash);
+    let (mut first, mut second) = (b' ', b' ');
+    for byte in spelled.iter().map(u8::to_ascii_lowercase).chain([b' ']) {
+        if first != b' ' || second != b' ' {
+            let triple = u64::from(first) << 16 | u64::from(second) << 8 | u64::from(byte);
+            found.push(mix(triple ^ TRIPLE_SEED, 0x9e37_79b9_7f4a_7c15));
         }
+        (first, second) = (second, byte);
     }
 }
 
@@ -262,7 +286,7 @@ fn neighbour_agreement(rows: &LabelledRows) -> f64 {
     let mut dots = vec![0.0; count];
     let mut agreement = 0.0;
     for query in 0..queries {
-        dots.iter_mut().for_each(|dot| *dot = 0.0);
+        dots.fill(0.0);
         for feature in &rows.features[query] {
             let square = weights[*feature as usize] * weights[*feature as usize];
             for other in &postings[*feature as usize] {

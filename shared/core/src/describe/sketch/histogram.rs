@@ -27,7 +27,7 @@ fn bucket_of(value: u64) -> usize {
     if value < EXACT_BELOW {
         return value as usize;
     }
-    let octave = 63 - value.leading_zeros();
+    let octave = value.ilog2();
     let within = (value >> (octave - BUCKETS_PER_OCTAVE_BITS)) & ((1 << BUCKETS_PER_OCTAVE_BITS) - 1);
     EXACT_BELOW as usize + (((octave - 8) << BUCKETS_PER_OCTAVE_BITS) as usize) + within as usize
 }
@@ -162,7 +162,9 @@ mod tests {
         #[test]
         fn bars_count_everything(values in prop::collection::vec(0u64..100_000, 1..100)) {
             let mut histogram = Histogram::default();
-            values.iter().for_each(|value| histogram.add(*value));
+            for value in &values {
+                histogram.add(*value);
+            }
             let total: u64 = histogram.bars(20).iter().map(|bar| bar.count).sum();
             prop_assert_eq!(total, values.len() as u64);
             prop_assert!(histogram.bars(20).len() <= 20);

@@ -70,7 +70,6 @@ impl<T: HasBytes> PrioritySample<T> {
         self.items.values()
     }
 
-    #[expect(clippy::len_without_is_empty, reason = "nobody asks")]
     pub fn len(&self) -> usize {
         self.items.len()
     }

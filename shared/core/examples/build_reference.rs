@@ -16,7 +16,6 @@ const OPTIONS: ReferenceOptions =
 const HELD_OUT: u64 = 12;
 const PASSAGE_WORDS: usize = 40;
 
-#[expect(clippy::disallowed_methods, reason = "a developer's tool, not part of the library")]
 fn rows(path: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"));
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
@@ -37,7 +36,7 @@ fn main() {
         if !ALLOWED.iter().any(|allowed| source.starts_with(allowed)) {
             continue;
         }
-        if hash_bytes(text.as_bytes(), 1) % HELD_OUT == 0 {
+        if hash_bytes(text.as_bytes(), 1).is_multiple_of(HELD_OUT) {
             held_out.push(text.to_owned());
         } else {
             builder.observe(text);
@@ -103,7 +102,7 @@ fn shuffled_words(words: &[String]) -> Vec<String> {
 fn noisy_words(words: &[String], every: u64) -> Vec<String> {
     let change = |(at, letter): (usize, char), word: &str| {
         let hash = combine(hash_bytes(word.as_bytes(), 9), at as u64);
-        if letter.is_ascii_alphabetic() && hash % every == 0 {
+        if letter.is_ascii_alphabetic() && hash.is_multiple_of(every) {
             char::from(b'a' + (hash >> 32) as u8 % 26)
         } else {
             letter

@@ -63,7 +63,6 @@ fn assert_near(found: f64, expected: f64, tolerance: f64) {
 }
 
 /// The text of a file of the reference data, or None with a note.
-#[expect(clippy::disallowed_methods, reason = "tests run natively and read files")]
 fn reference_file(path: &str) -> Option<String> {
     let whole: PathBuf = [env!("CARGO_MANIFEST_DIR"), "../../../shared/data", path].iter().collect();
     let text = std::fs::read_to_string(&whole).ok();
@@ -332,7 +331,6 @@ fn learnability_agrees_with_an_independent_naive_bayes() {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "tests run natively and read files")]
 fn the_bundled_reference_model_tells_plain_english_from_damage() {
     let bytes = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/data/reference.bin")).unwrap();
     let model = ReferenceModel::from_bytes(&bytes).unwrap();

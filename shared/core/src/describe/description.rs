@@ -100,10 +100,10 @@ pub struct OverlapReport {
     pub eval_rows: u64,
     /// Different prompts among them, case and punctuation aside.
     pub eval_prompts: f64,
-    /// Those that stand in the training file too.
-    pub eval_prompts_exact: f64,
+    /// Of the different prompts, those that stand in the training file too.
+    pub eval_rows_exact: f64,
     /// Those that have only a near copy there.
-    pub eval_prompts_near: f64,
+    pub eval_rows_near: f64,
     pub train_rows_exact: u64,
     pub train_rows_near: u64,
     /// First rows of the training file first, at most `limits::MAX_REPORTED_GROUPS` of each kind.

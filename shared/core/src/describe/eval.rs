@@ -209,8 +209,8 @@ impl OverlapCounts {
         OverlapReport {
             eval_rows: index.source.rows,
             eval_prompts: index.source.prompts.distinct_estimate(),
-            eval_prompts_exact: f64::from(exact) * weight,
-            eval_prompts_near: f64::from(only_near) * weight,
+            eval_rows_exact: f64::from(exact) * weight,
+            eval_rows_near: f64::from(only_near) * weight,
             train_rows_exact: self.train_rows_exact,
             train_rows_near: self.train_rows_near,
             exact: self.exact.items().iter().map(|(train, eval)| pair(*train, *eval, 1.0)).collect(),

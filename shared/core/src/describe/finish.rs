@@ -215,6 +215,6 @@ fn set_overlap(features: &mut FeatureVector, overlap: Option<&OverlapReport>) {
     let share = |hits: fn(&OverlapReport) -> f64| {
         overlap.map_or(f64::NAN, |report| hits(report) / report.eval_prompts)
     };
-    features.set("eval_overlap_exact", share(|report| report.eval_prompts_exact));
-    features.set("eval_overlap_near", share(|report| report.eval_prompts_near));
+    features.set("eval_overlap_exact", share(|report| report.eval_rows_exact));
+    features.set("eval_overlap_near", share(|report| report.eval_rows_near));
 }

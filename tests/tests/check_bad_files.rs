@@ -42,7 +42,9 @@ fn unreadable_files_say_why_and_exit_with_one() {
 
 #[test]
 fn what_is_readable_is_still_reported() {
-    let (code, found) = codes(b"{\"text\": \"one\"}\nnot json\n{\"text\": \"two\",}\n{\"text\": NaN}\n{\"text\": \"a\\u0000b\"}\n");
+    let (code, found) = codes(
+        b"{\"text\": \"one\"}\nnot json\n{\"text\": \"two\",}\n{\"text\": NaN}\n{\"text\": \"a\\u0000b\"}\n",
+    );
     assert_eq!(code, 1);
     for expected in ["unreadable_row", "trailing_comma", "not_a_number"] {
         assert!(found.contains(&expected.to_owned()), "{expected}: {found:?}");
@@ -51,7 +53,8 @@ fn what_is_readable_is_still_reported() {
 
 #[test]
 fn nesting_ten_thousand_deep_is_a_finding_not_a_crash() {
-    let content = format!("{{\"text\": {}1{}}}\n{{\"text\": \"fine\"}}\n", "[".repeat(10_000), "]".repeat(10_000));
+    let content =
+        format!("{{\"text\": {}1{}}}\n{{\"text\": \"fine\"}}\n", "[".repeat(10_000), "]".repeat(10_000));
     let (code, found) = codes(content.as_bytes());
     assert_eq!(code, 1);
     assert!(found.contains(&"too_deep".to_owned()), "{found:?}");
@@ -61,7 +64,10 @@ fn nesting_ten_thousand_deep_is_a_finding_not_a_crash() {
 fn an_archive_bomb_is_refused_in_bounded_time() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let path = folder.path().join("bomb.json.gz");
-    let mut encoder = flate2::write::GzEncoder::new(std::fs::File::create(&path).expect("created"), flate2::Compression::best());
+    let mut encoder = flate2::write::GzEncoder::new(
+        std::fs::File::create(&path).expect("created"),
+        flate2::Compression::best(),
+    );
     let zeros = vec![b' '; 1 << 20];
     encoder.write_all(b"[").expect("written");
     for _ in 0..400 {
@@ -98,7 +104,12 @@ fn a_tokenizer_that_is_none_is_refused_by_name() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let data = file(&folder, "data.jsonl", b"{\"text\": \"a\"}\n");
     let tokenizer = file(&folder, "tokenizer.json", b"{}");
-    let finished = foretune(&["check", data.to_str().expect("UTF-8"), "--tokenizer", tokenizer.to_str().expect("UTF-8")]);
+    let finished = foretune(&[
+        "check",
+        data.to_str().expect("UTF-8"),
+        "--tokenizer",
+        tokenizer.to_str().expect("UTF-8"),
+    ]);
     assert_eq!(finished.code, 2);
     assert!(finished.stderr.contains("tokenizer.json"), "{}", finished.stderr);
 }

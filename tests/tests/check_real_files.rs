@@ -166,7 +166,11 @@ fn every_real_file_gives_the_counts_made_by_hand() {
             assert!(report["counts"][name].is_null(), "{file}: {name} {}", report["counts"][name]);
         }
         for (trainer, rows) in expected.survives {
-            assert_eq!(report["trainers"][trainer]["survives"], *rows, "{file}: {trainer} {}", report["trainers"][trainer]);
+            assert_eq!(
+                report["trainers"][trainer]["survives"], *rows,
+                "{file}: {trainer} {}",
+                report["trainers"][trainer]
+            );
         }
         assert_eq!(code, expected.code, "{file}: {}", report["counts"]);
     }
@@ -184,7 +188,9 @@ fn the_number_of_threads_never_shows() {
 #[test]
 fn the_whole_part_of_a_truncated_array_is_described() {
     let Some((_, report)) = check(&EXPECTED[9], "2") else { return };
-    let finding = report["findings"].as_array().and_then(|findings| findings.iter().find(|finding| finding["code"] == "truncated_file"));
+    let finding = report["findings"]
+        .as_array()
+        .and_then(|findings| findings.iter().find(|finding| finding["code"] == "truncated_file"));
     let finding = finding.expect("the cut is reported");
     assert_eq!(finding["row"], 1_836);
     assert_eq!(finding["severity"], "error");

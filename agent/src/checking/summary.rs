@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use foretune_core::advice::ReportExport;
 use foretune_core::check::{GroupSummary, Report};
 use foretune_core::findings::{Finding, Severity, registry};
 use foretune_core::trainers::Trainer;
@@ -9,12 +10,16 @@ use foretune_core::trainers::Trainer;
 /// Rows shown for each code; the rest is counted.
 const SHOWN_PER_CODE: usize = 3;
 
-pub fn text(report: &Report) -> String {
+pub fn text(export: &ReportExport) -> String {
+    let report = &export.report;
     let mut out = String::new();
     headline(report, &mut out);
     findings(report, &mut out);
     trainers(report, &mut out);
     data(report, &mut out);
+    cost(export, &mut out);
+    preflight(export, &mut out);
+    let _ = writeln!(out, "\nAll descriptors and every finding: --json, or --report FILE.html");
     out
 }
 
@@ -108,11 +113,42 @@ fn data(report: &Report, out: &mut String) {
     let exact = if report.description.tokens_exact { "exact" } else { "estimated" };
     let _ = writeln!(
         out,
-        "\nTokens ({exact}): in {}, out {} on average",
+        "\nTokens for each row ({exact}): {} in, {} out on average",
         number(value("avg_input_length")),
         number(value("avg_output_length"))
     );
-    let _ = writeln!(out, "All descriptors and every finding: add --json, or --report FILE.html");
+}
+
+fn cost(export: &ReportExport, out: &mut String) {
+    let Some(cost) = &export.cost else { return };
+    let _ = writeln!(out, "\nCost of {} epochs (list prices known on {})", cost.epochs, cost.known_on);
+    for service in &cost.services {
+        let _ = writeln!(
+            out,
+            "  {:24} ${:<9.2} {}",
+            format!("{} {}", service.provider, service.model),
+            service.usd,
+            service.formula
+        );
+    }
+    for gpu in &cost.own_gpu {
+        let fits = if gpu.fits { "" } else { "  (does not fit its memory)" };
+        let _ = writeln!(out, "  {:24} {:.1} h       {}{fits}", gpu.gpu, gpu.hours, gpu.formula);
+    }
+}
+
+fn preflight(export: &ReportExport, out: &mut String) {
+    let _ = writeln!(out, "\nBefore you start");
+    for point in &export.preflight {
+        let _ = writeln!(
+            out,
+            "  {:9} {:2}. {}: {}",
+            point.status.words(),
+            point.number,
+            point.title,
+            point.action
+        );
+    }
 }
 
 fn number(value: f64) -> String {

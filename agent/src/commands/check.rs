@@ -1,21 +1,23 @@
 //! `foretune check`: everything that can be known about a dataset without a model.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
+use foretune_core::advice::{CostTable, Method, Recipe, ReportExport, html_report};
 use foretune_core::check::{self, CheckOptions, FileIdentity, Report};
-use foretune_core::describe::{DescribeContext, TokenCounter};
+use foretune_core::describe::{DescribeContext, EvalIndex, ReferenceModel, TokenCounter};
 use foretune_core::formats;
 use foretune_core::schema::Mapping;
-use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Answer;
-use crate::checking::{self, CheckInput, summary};
+use crate::checking::{self, CheckInput, Fix, Progress, summary};
 use crate::files::{self, FileSource};
 use crate::terminal;
 use crate::tokenizer::FileTokenizer;
+
+/// Plain English as the reference perplexity knows it; built by `just reference`.
+static REFERENCE_MODEL: &[u8] = include_bytes!("../../../shared/core/data/reference.bin");
 
 /// Check and describe a dataset: format, problems, tokens, cost, what to change first
 ///
@@ -25,6 +27,9 @@ use crate::tokenizer::FileTokenizer;
 pub struct Check {
     /// The dataset
     file: PathBuf,
+    /// Evaluation rows: reports rows that stand in both files
+    #[arg(long, value_name = "FILE")]
+    eval: Option<PathBuf>,
     /// Report rows longer than this many tokens
     #[arg(long, value_name = "N")]
     max_tokens: Option<u32>,
@@ -40,6 +45,46 @@ pub struct Check {
     /// Print the whole report as JSON
     #[arg(long)]
     json: bool,
+    /// Write the report to a file: .html for people, anything else as JSON
+    #[arg(long, value_name = "FILE")]
+    report: Option<PathBuf>,
+    #[command(flatten)]
+    clean: Clean,
+    #[command(flatten)]
+    recipe: RecipeArguments,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Cleaned copy")]
+struct Clean {
+    /// Write a cleaned copy of the data as JSON Lines
+    #[arg(long, value_name = "FILE")]
+    clean: Option<PathBuf>,
+    /// What the cleaned copy mends
+    #[arg(long, value_name = "FIX,…", value_delimiter = ',', default_value = "safe", requires = "clean")]
+    fix: Vec<Fix>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "The run you have in mind (for cost and advice)")]
+struct RecipeArguments {
+    /// Base model, such as Qwen2.5-7B
+    #[arg(long, value_name = "NAME")]
+    model: Option<String>,
+    /// Learning rate
+    #[arg(long, value_name = "RATE")]
+    lr: Option<f64>,
+    #[arg(long, value_name = "N", default_value_t = 3.0)]
+    epochs: f64,
+    /// Rows for each step, accumulation included
+    #[arg(long, value_name = "ROWS", default_value_t = 16)]
+    batch: u32,
+    /// LoRA rank
+    #[arg(long, value_name = "N", default_value_t = 16, conflicts_with = "full")]
+    rank: u32,
+    /// Train all parameters instead of LoRA adapters
+    #[arg(long)]
+    full: bool,
 }
 
 fn parse_mapping(text: &str) -> Result<Mapping, String> {
@@ -47,22 +92,54 @@ fn parse_mapping(text: &str) -> Result<Mapping, String> {
 }
 
 pub fn run(arguments: &Check) -> Result<Answer> {
+    let reference =
+        ReferenceModel::from_bytes(REFERENCE_MODEL).context("the bundled reference model is damaged")?;
     let tokenizer = arguments.tokenizer.as_deref().map(FileTokenizer::load).transpose()?;
-    let context =
-        DescribeContext { tokens: tokenizer.as_ref().map(|tokenizer| tokenizer as &dyn TokenCounter) };
-    let report = check_file(&arguments.file, arguments, context)?;
+    let eval = arguments.eval.as_deref().map(|path| eval_index(path, arguments.map.as_ref())).transpose()?;
+    let context = DescribeContext {
+        tokens: tokenizer.as_ref().map(|tokenizer| tokenizer as &dyn TokenCounter),
+        eval: eval.as_ref(),
+        reference: Some(&reference),
+    };
+    let options = CheckOptions { max_tokens: arguments.max_tokens, mapping: arguments.map.clone(), seed: 0 };
+    let report = check_file(&arguments.file, &options, context, arguments.threads)?;
+    let has_errors = report.has_errors();
+    let mut export = ReportExport::new(report, recipe(arguments), &CostTable::default());
+    if let Some(target) = &arguments.clean.clean {
+        export.changes = clean(arguments, &options, context, target)?;
+    }
+    if let Some(target) = &arguments.report {
+        write_report(&export, target)?;
+    }
     if arguments.json {
         terminal::data(
-            &serde_json::to_string_pretty(&report).context("the report cannot be written as JSON")?,
+            &serde_json::to_string_pretty(&export).context("the report cannot be written as JSON")?,
         )?;
     } else {
-        terminal::data(&summary::text(&report))?;
+        terminal::data(&summary::text(&export))?;
     }
-    Ok(if report.has_errors() { Answer::No } else { Answer::Yes })
+    Ok(if has_errors { Answer::No } else { Answer::Yes })
 }
 
-fn check_file(path: &Path, arguments: &Check, context: DescribeContext<'_>) -> Result<Report> {
-    let options = CheckOptions { max_tokens: arguments.max_tokens, mapping: arguments.map.clone(), seed: 0 };
+fn recipe(arguments: &Check) -> Recipe {
+    let RecipeArguments { model, lr, epochs, batch, rank, full } = &arguments.recipe;
+    Recipe {
+        model: model.clone(),
+        method: if *full { Method::Full } else { Method::Lora { rank: *rank } },
+        learning_rate: *lr,
+        epochs: *epochs,
+        batch_rows: *batch,
+        max_tokens: arguments.max_tokens,
+        ..Recipe::default()
+    }
+}
+
+fn check_file(
+    path: &Path,
+    options: &CheckOptions,
+    context: DescribeContext<'_>,
+    threads: Option<usize>,
+) -> Result<Report> {
     let source = FileSource::open(path)?;
     let identity = FileIdentity {
         name: path.file_name().map(|name| name.to_string_lossy().into_owned()),
@@ -70,45 +147,63 @@ fn check_file(path: &Path, arguments: &Check, context: DescribeContext<'_>) -> R
     };
     let opened = match formats::open(source) {
         Ok(opened) => opened,
-        Err(error) => return Ok(check::unreadable(&error, identity, &options)),
+        Err(error) => return Ok(check::unreadable(&error, identity, options)),
     };
     let info = opened.info.clone();
-    let threads =
-        arguments.threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
+    let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let mut progress = Progress::new(identity.stored_bytes);
-    let input = CheckInput { options: &options, context, threads };
+    let input = CheckInput { options, context, threads };
     let partial = checking::run(opened, &input, &mut |bytes, rows| progress.at(bytes, rows))
         .with_context(|| format!("{} could not be read to its end", path.display()))?;
     progress.finish();
-    Ok(check::finish(partial, &info, identity, &options, &context))
+    Ok(check::finish(partial, &info, identity, options, &context))
 }
 
-/// A bar on a terminal, nothing elsewhere.
-struct Progress {
-    bar: ProgressBar,
-    drawn: Instant,
+fn eval_index(path: &Path, mapping: Option<&Mapping>) -> Result<EvalIndex> {
+    let told = || format!("the evaluation file {}", path.display());
+    let opened = formats::open(FileSource::open(path)?).with_context(told)?;
+    match checking::eval_index(opened, mapping).with_context(told)? {
+        Some(index) => Ok(index),
+        None => bail!(
+            "{} has no row of a known shape; look at it with: foretune check {}",
+            told(),
+            path.display()
+        ),
+    }
 }
 
-impl Progress {
-    fn new(total_bytes: u64) -> Self {
-        let bar =
-            if terminal::shows_progress() { ProgressBar::new(total_bytes) } else { ProgressBar::hidden() };
-        let style = ProgressStyle::with_template(
-            "{bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  {msg} rows  {eta} left",
-        );
-        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-        Self { bar, drawn: Instant::now() }
-    }
+/// `None` where the file could not be opened at all: the report already says why.
+fn clean(
+    arguments: &Check,
+    options: &CheckOptions,
+    context: DescribeContext<'_>,
+    target: &Path,
+) -> Result<Option<foretune_core::advice::ChangeList>> {
+    let Ok(opened) = formats::open(FileSource::open(&arguments.file)?) else { return Ok(None) };
+    let mut progress = Progress::new(files::length(&arguments.file)?);
+    let changes =
+        checking::write_cleaned(opened, options, context, &arguments.clean.fix, target, &mut progress)?;
+    progress.finish();
+    terminal::note(&format!(
+        "wrote {}: {} of {} rows, {} changed",
+        target.display(),
+        summary::grouped(changes.rows_written),
+        summary::grouped(changes.rows_read),
+        summary::grouped(changes.rows_changed)
+    ));
+    Ok(Some(changes))
+}
 
-    fn at(&mut self, bytes: u64, rows: u64) {
-        if self.drawn.elapsed() > Duration::from_millis(100) {
-            self.bar.set_position(bytes);
-            self.bar.set_message(summary::grouped(rows));
-            self.drawn = Instant::now();
-        }
-    }
-
-    fn finish(&self) {
-        self.bar.finish_and_clear();
-    }
+fn write_report(export: &ReportExport, target: &Path) -> Result<()> {
+    let is_page = target
+        .extension()
+        .is_some_and(|suffix| suffix.eq_ignore_ascii_case("html") || suffix.eq_ignore_ascii_case("htm"));
+    let text = if is_page {
+        html_report(export)
+    } else {
+        serde_json::to_string_pretty(export).context("the report cannot be written as JSON")?
+    };
+    files::write_atomically(target, text.as_bytes())?;
+    terminal::note(&format!("wrote {}", target.display()));
+    Ok(())
 }

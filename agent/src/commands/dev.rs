@@ -34,7 +34,9 @@ pub fn run(arguments: &Dev) -> Result<Answer> {
 
 fn docs(folder: &std::path::Path, check: bool) -> Result<Answer> {
     let mut stale = Vec::new();
-    for (name, text) in [("findings.md", findings::registry::markdown()), ("features.md", features::markdown())] {
+    for (name, text) in
+        [("findings.md", findings::registry::markdown()), ("features.md", features::markdown())]
+    {
         let path = folder.join(name);
         let known = files::exists(&path).then(|| files::read_text(&path)).transpose()?;
         if known.as_ref() == Some(&text) {

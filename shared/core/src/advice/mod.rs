@@ -3,6 +3,7 @@
 
 mod clean;
 mod cost;
+mod export;
 mod html;
 mod models;
 mod preflight;
@@ -11,7 +12,8 @@ mod verdict;
 
 pub use clean::{ChangeCount, ChangeList, CleanOptions, Cleaner, RowFate};
 pub use cost::{CostEstimate, CostTable, Gpu, GpuCost, ServiceCost, ServicePrice, default_epochs, estimate};
-pub use html::{ReportExport, html_report};
+pub use export::ReportExport;
+pub use html::html_report;
 pub use models::{BASE_MODELS, BaseModel, base_model};
 pub use preflight::{Point, Status, preflight};
 pub use recipe::{Method, Recipe};

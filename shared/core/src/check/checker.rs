@@ -140,7 +140,15 @@ impl RowChecker<'_> {
             value.and_then(|value| schema::convert(value, self.options.mapping.as_ref(), &mut problems));
         let kind = converted.as_ref().map(|converted| converted.kind);
         if let (Some(converted), Some(value)) = (&converted, value) {
-            self.example(place, value, &converted.example, &mut problems);
+            let tokens = match converted.tokens {
+                Some(tokens) => {
+                    self.partial.descriptors.observe_tokenised(tokens.total, tokens.trained);
+                    tokens.total
+                }
+                None => self.example(place, value, &converted.example, &mut problems),
+            };
+            self.limit(tokens, &mut problems);
+            self.partial.examples += 1;
             *self.partial.schemas.entry(converted.kind).or_default() += 1;
         } else if let Some(value) = value {
             self.remember_columns(place, value);
@@ -152,15 +160,17 @@ impl RowChecker<'_> {
         if !problems.is_empty() {
             self.partial.findings.add_row(place, &problems);
         }
+        problems
     }
 
+    /// Text rules and descriptors of one example; gives its tokens.
     fn example(
         &mut self,
         place: Place,
         value: &Value<'_>,
         example: &Example<'_>,
         problems: &mut Vec<Problem>,
-    ) {
+    ) -> u64 {
         let before = problems.len();
         for turn in &example.turns {
             check_text(turn.role, turn.trained, &turn.text, || path_of(value, &turn.text), problems);
@@ -168,19 +178,16 @@ impl RowChecker<'_> {
         let has = |code: Code| problems[before..].iter().any(|problem| problem.code == code);
         self.partial.refused_rows += u64::from(has(Code::Refusal));
         self.partial.special_token_rows += u64::from(has(Code::SpecialToken));
-        self.partial.descriptors.observe(place, example, &self.context);
-        let tokens = 0_u32;
+        self.partial.descriptors.observe(place, example, &self.context)
+    }
+
+    fn limit(&self, tokens: u64, problems: &mut Vec<Problem>) {
         if let Some(limit) = self.options.max_tokens
-            && tokens > limit
+            && tokens > u64::from(limit)
         {
-            problems.push(Problem::new(
-                Code::OverMaxTokens,
-                "",
-                format!("{tokens} tokens"),
-                format!("at most {limit}; the end of the row would be cut off"),
-            ));
+            let expected = format!("at most {limit}; the end of the row would be cut off");
+            problems.push(Problem::new(Code::OverMaxTokens, "", format!("{tokens} tokens"), expected));
         }
-        self.partial.examples += 1;
     }
 
     fn remember_columns(&mut self, place: Place, value: &Value<'_>) {

@@ -2,6 +2,7 @@
 //! and `finish` makes the report.
 
 mod checker;
+mod eval_rows;
 mod facts;
 mod finish;
 mod locate;
@@ -9,6 +10,7 @@ mod options;
 mod report;
 
 pub use checker::{Checker, Partial};
+pub use eval_rows::EvalRows;
 pub use finish::{FileIdentity, finish, unreadable};
 pub use options::CheckOptions;
 pub use report::{FileSummary, GroupSummary, REPORT_VERSION, Report, SchemaCount};

@@ -127,8 +127,9 @@ impl Descriptors {
         }
     }
 
-    /// One valid example. Row numbers must be those of the whole file: the sample depends on them.
-    pub fn observe(&mut self, place: Place, example: &Example<'_>, context: &DescribeContext<'_>) {
+    /// One valid example; gives its tokens, answer included. Row numbers must be those of the whole file: the
+    /// sample depends on them.
+    pub fn observe(&mut self, place: Place, example: &Example<'_>, context: &DescribeContext<'_>) -> u64 {
         let spot = Spot::from(place);
         let words = &mut self.words;
         let scan = RowScan::listening(example, |word| words.update(word, |()| {}));
@@ -161,6 +162,7 @@ impl Descriptors {
         if self.sample.wants(priority, place.row) {
             self.sample.insert(priority, place.row, sample_row(example, &scan, spot, tokens_in, tokens_out));
         }
+        tokens_in + tokens_out
     }
 
     /// A row that is tokens already: only its lengths are known.

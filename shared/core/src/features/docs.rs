@@ -23,7 +23,10 @@ pub fn markdown() -> String {
                 Better::Lower => "lower",
                 Better::Unknown => "depends",
             };
-            out.push_str(&format!("| `{}` | {} | {} | {better} |\n", feature.name, feature.unit, feature.measures));
+            out.push_str(&format!(
+                "| `{}` | {} | {} | {better} |\n",
+                feature.name, feature.unit, feature.measures
+            ));
         }
     }
     out

@@ -4,23 +4,7 @@
 mod page;
 mod sections;
 
-use serde::{Deserialize, Serialize};
-
-use super::{ChangeList, CostEstimate, Point, Recipe};
-use crate::check::Report;
-
-/// Everything that is exported; as JSON it is this struct, as HTML `html_report` of it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct ReportExport {
-    pub report: Report,
-    pub recipe: Recipe,
-    pub preflight: Vec<Point>,
-    pub cost: Option<CostEstimate>,
-    /// Where a cleaned copy was made.
-    pub changes: Option<ChangeList>,
-    /// When the export was made, as the caller writes it; this crate has no clock.
-    pub made_at: Option<String>,
-}
+use super::ReportExport;
 
 /// One self-contained page.
 pub fn html_report(export: &ReportExport) -> String {

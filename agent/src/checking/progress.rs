@@ -1,0 +1,40 @@
+//! A bar on a terminal, nothing elsewhere.
+
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::summary;
+use crate::terminal;
+
+const REDRAW_EVERY: Duration = Duration::from_millis(100);
+
+#[derive(Debug)]
+pub struct Progress {
+    bar: ProgressBar,
+    drawn: Instant,
+}
+
+impl Progress {
+    pub fn new(total_bytes: u64) -> Self {
+        let bar =
+            if terminal::shows_progress() { ProgressBar::new(total_bytes) } else { ProgressBar::hidden() };
+        let style = ProgressStyle::with_template(
+            "{bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  {msg} rows  {eta} left",
+        );
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Self { bar, drawn: Instant::now() }
+    }
+
+    pub fn at(&mut self, bytes: u64, rows: u64) {
+        if self.drawn.elapsed() > REDRAW_EVERY {
+            self.bar.set_position(bytes);
+            self.bar.set_message(summary::grouped(rows));
+            self.drawn = Instant::now();
+        }
+    }
+
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}

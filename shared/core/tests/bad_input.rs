@@ -257,7 +257,7 @@ fn ten_thousand_levels_are_refused_not_followed() {
 
 #[test]
 fn a_stray_quote_in_a_table_costs_no_other_row() {
-    let rows: String = (0..50).map(|row| format!("{row},text {row}\n")).collect();
+    let rows = (0..50).map(|row| format!("{row},text {row}\n")).collect::<Vec<_>>().concat();
     let scan = scan(format!("id,text\n1,\"open\n{rows}").as_bytes());
     assert_eq!(scan.records.len(), 51);
     assert_eq!(scan.problems, [("bad_quote", 1, 2)]);

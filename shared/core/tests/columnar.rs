@@ -55,10 +55,10 @@ fn table() -> RecordBatch {
         ("messages", messages()),
         (
             "score",
-            Arc::new(Float64Array::from_iter((0..ROWS).map(|row| (row != 1).then_some(row as f64 / 2.0)))),
+            Arc::new((0..ROWS).map(|row| (row != 1).then_some(row as f64 / 2.0)).collect::<Float64Array>()),
         ),
         ("count", Arc::new(Int32Array::from_iter_values(0..ROWS as i32))),
-        ("good", Arc::new(BooleanArray::from_iter((0..ROWS).map(|row| Some(row % 2 == 0))))),
+        ("good", Arc::new((0..ROWS).map(|row| Some(row % 2 == 0)).collect::<BooleanArray>())),
         ("source", Arc::new(source)),
         ("extra", Arc::new(map.finish())),
         ("name", Arc::new(StringArray::from_iter_values((0..ROWS).map(|row| format!("n{row}"))))),

@@ -1,7 +1,11 @@
 //! Which shape a row has, by its keys alone; values are looked at only to tell texts from message lists.
 
-#[expect(clippy::wildcard_imports, reason = "a list of thirty key names says less than `keys::*`")]
-use super::keys::*;
+use super::keys::{
+    ANSWER, ARTICLE, CHOICES, CHOSEN, CHOSEN_RESPONSE, COMPLETION, CONTEXT, CONVERSATIONS, INPUT_IDS,
+    INSTRUCTION, INSTRUCTION_UPPER, KTO_TAG, LABEL, LABELS, MESSAGE_1, MESSAGE_2, MESSAGES,
+    NON_PREFERRED_OUTPUT, OUTPUT, PREFERRED_OUTPUT, PROMPT, QUESTION, REJECTED, REJECTED_RESPONSE,
+    REJECTED_TEXT, RESPONSE, RESPONSE_UPPER, SEGMENTS, SUMMARY, SYSTEM_PROMPT, TEXT, TEXTS,
+};
 use super::row::Row;
 use super::{Mapping, SchemaKind};
 use crate::json::Value;

@@ -81,22 +81,19 @@ pub(super) fn open<S: ByteSource>(
     compression: Compression,
 ) -> Result<Opened<S>, FormatError> {
     let stored_bytes = source.len();
-    let (reader, schema, declared_rows) = match format {
-        FileFormat::Parquet => {
-            let bytes = match compression {
-                Compression::None => Bytes::Direct(source),
-                packed => Bytes::Held(hold(ByteStream::new(source, packed))?),
-            };
-            let frames = guard(|| ParquetFrames::open(bytes))?;
-            let (schema, rows) = (frames.schema(), frames.declared_rows());
-            (Reader::Parquet(Box::new(frames)), schema, Some(rows))
-        }
-        _ => {
-            let stream = ByteStream::new(source, compression);
-            let frames = guard(|| ArrowFrames::open(stream, format == FileFormat::ArrowFile))?;
-            let schema = frames.schema();
-            (Reader::Arrow(Box::new(frames)), schema, None)
-        }
+    let (reader, schema, declared_rows) = if format == FileFormat::Parquet {
+        let bytes = match compression {
+            Compression::None => Bytes::Direct(source),
+            packed => Bytes::Held(hold(ByteStream::new(source, packed))?),
+        };
+        let frames = guard(|| ParquetFrames::open(bytes))?;
+        let (schema, rows) = (frames.schema(), frames.declared_rows());
+        (Reader::Parquet(Box::new(frames)), schema, Some(rows))
+    } else {
+        let stream = ByteStream::new(source, compression);
+        let frames = guard(|| ArrowFrames::open(stream, format == FileFormat::ArrowFile))?;
+        let schema = frames.schema();
+        (Reader::Arrow(Box::new(frames)), schema, None)
     };
     let (columns, repeated) = columns_of(&schema);
     let info = FormatInfo {

@@ -19,6 +19,9 @@ pub(super) struct Field {
     column: Column,
 }
 
+/// Writes the number of a row.
+type WriteNumber = Box<dyn Fn(usize, &mut String)>;
+
 /// One array, taken apart once so that rows need no type tests.
 enum Column {
     Null,
@@ -26,7 +29,7 @@ enum Column {
     Text(StringArray),
     LargeText(LargeStringArray),
     TextView(StringViewArray),
-    Number(Box<dyn Fn(usize, &mut String)>, ArrayRef),
+    Number(WriteNumber, ArrayRef),
     /// Bytes of unknown meaning: only their number is told.
     Binary(Box<dyn Fn(usize) -> usize>, ArrayRef),
     List(ArrayRef, Box<dyn Fn(usize) -> std::ops::Range<usize>>, Box<Column>),

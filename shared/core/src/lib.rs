@@ -12,6 +12,7 @@ pub mod hash;
 pub mod json;
 pub mod limits;
 pub mod numerics;
+pub mod predict;
 pub mod schema;
 pub mod source;
 pub mod svg;

@@ -51,3 +51,15 @@ pub const MAX_SAMPLE_ROWS: usize = 4096;
 pub const MAX_SAMPLE_BYTES: usize = 2 << 20;
 /// Different evaluation prompts that training rows are compared with.
 pub const MAX_TRACKED_EVAL_ROWS: usize = 57_343;
+/// One predictor file. The largest sensible one (thousands of trees) is below a tenth of this.
+pub const MAX_ONNX_BYTES: usize = 32 << 20;
+/// Nodes, constants, inputs or attributes of an ONNX graph.
+pub const MAX_ONNX_ITEMS: usize = 4096;
+/// Numbers in one list or tensor of an ONNX file, and nodes of all its trees together.
+pub const MAX_ONNX_ELEMENTS: usize = 2 << 20;
+/// Features that a predictor may read.
+pub const MAX_MODEL_FEATURES: usize = 4096;
+/// Splits between the root of a tree and its deepest leaf.
+pub const MAX_TREE_DEPTH: usize = 512;
+/// Operations that one column of a linear part may take; shared values count each time.
+pub const MAX_COLUMN_OPERATIONS: usize = 256;

@@ -1,0 +1,14 @@
+//! ONNX in and out: an exact reader of regressors made of trees and linear parts, and a writer of the
+//! same as standard operators in double precision. Anything else is refused by name.
+
+mod error;
+mod graph;
+mod proto;
+mod read;
+mod tree_nodes;
+mod wire;
+mod write;
+
+pub use error::{OnnxError, TreeFault};
+pub use read::{OnnxModel, read};
+pub use write::write;

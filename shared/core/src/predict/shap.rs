@@ -1,0 +1,301 @@
+//! Exact path-dependent TreeSHAP (Lundberg et al. 2018/2020), missing values included, in f64. The game is
+//! that of the `shap` package: a split on an unknown feature is followed both ways, weighted by cover.
+//!
+//! A leaf with value v, reached through the distinct features 1..D, contributes to feature i
+//!     v (o_i - z_i) sum over S of the others: |S|! (D-1-|S|)! / D! prod_{j in S} o_j prod_{j not in S} z_j
+//! where o_j is 1 if the row passes every split on j along the path, else 0, and z_j is the product of the
+//! cover shares of those splits. Because o is 0 or 1, features with o = 0 only multiply, and D and the
+//! pattern of ones fix the whole leaf: short paths read their answer from a table.
+
+use super::model::{Aggregate, Forest, Model};
+use super::tree::{Node, Split, Tree};
+
+/// Features on a path up to which a table of all 2^D patterns is made; 2^6 x 6 doubles are 3 KiB a leaf.
+const TABLE_FEATURES: usize = 6;
+
+/// Contributions in the score's unit; `base` plus all of them is the prediction.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Attribution {
+    pub base: f64,
+    pub contributions: Vec<f64>,
+}
+
+/// Prepared once for a model, then cheap for each row.
+#[derive(Debug, Clone)]
+pub struct Explainer {
+    base: f64,
+    feature_count: usize,
+    forests: Vec<PreparedForest>,
+    columns: Vec<PreparedColumn>,
+}
+
+#[derive(Debug, Clone)]
+struct PreparedForest {
+    trees: Vec<PreparedTree>,
+    rounds_input: bool,
+}
+
+#[derive(Debug, Clone)]
+struct PreparedTree {
+    splits: Vec<Split>,
+    leaves: Vec<Leaf>,
+}
+
+/// What a leaf needs: its features, and which splits must go which way.
+#[derive(Debug, Clone)]
+struct Leaf {
+    value: f64,
+    features: Vec<u32>,
+    zero_fractions: Vec<f64>,
+    /// (slot in `features`, split, goes true)
+    conditions: Vec<(u8, u32, bool)>,
+    /// Contributions of each slot for each pattern of ones: row `pattern`, `features.len()` wide.
+    table: Vec<f64>,
+}
+
+#[derive(Debug, Clone)]
+struct PreparedColumn {
+    column: super::model::Column,
+    average: f64,
+}
+
+/// Why a model cannot be explained exactly; the sampling fallback says so in its label.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum NotExact {
+    #[error("the file does not say how many training rows reached each node")]
+    NoCovers,
+    #[error("trees are combined by minimum or maximum, not by a sum")]
+    NotASum,
+    #[error("a path of a tree uses more than {0} features")]
+    LongPath(usize),
+}
+
+/// A path can name this many distinct features; slots are bytes, and deeper trees do not occur.
+const MAX_PATH_FEATURES: usize = 64;
+
+impl Explainer {
+    /// `column_averages`: each column's weight times function averaged over the training rows, in the
+    /// order of `model.columns`; without it columns are compared with 0.
+    pub fn new(model: &Model, column_averages: Option<&[f64]>) -> Result<Self, NotExact> {
+        let mut base = model.constant;
+        let mut forests = Vec::with_capacity(model.forests.len());
+        for forest in &model.forests {
+            let (prepared, expected) = prepare_forest(forest)?;
+            base += expected;
+            forests.push(prepared);
+        }
+        let averages = column_averages.filter(|averages| averages.len() == model.columns.len());
+        let columns: Vec<PreparedColumn> = model
+            .columns
+            .iter()
+            .enumerate()
+            .map(|(index, column)| PreparedColumn {
+                column: column.clone(),
+                average: averages.map_or(0.0, |averages| averages[index]),
+            })
+            .collect();
+        base += columns.iter().map(|column| column.average).sum::<f64>();
+        Ok(Self { base, feature_count: model.feature_count, forests, columns })
+    }
+
+    /// The forecast for a row about which nothing is known.
+    pub fn base(&self) -> f64 {
+        self.base
+    }
+
+    pub fn explain(&self, row: &[f64]) -> Attribution {
+        let mut contributions = vec![0.0; self.feature_count];
+        self.explain_into(row, &mut contributions);
+        Attribution { base: self.base, contributions }
+    }
+
+    /// Adds to `contributions`, one entry a feature, without allocating for short paths.
+    pub fn explain_into(&self, row: &[f64], contributions: &mut [f64]) {
+        let mut decisions = Vec::new();
+        let mut rounded = Vec::new();
+        for forest in &self.forests {
+            let row = if forest.rounds_input {
+                rounded.clear();
+                rounded.extend(row.iter().map(|x| f64::from(*x as f32)));
+                &rounded
+            } else {
+                row
+            };
+            for tree in &forest.trees {
+                tree.add(row, &mut decisions, contributions);
+            }
+        }
+        for prepared in &self.columns {
+            contributions[prepared.column.feature as usize] += prepared.column.at(row) - prepared.average;
+        }
+    }
+}
+
+fn prepare_forest(forest: &Forest) -> Result<(PreparedForest, f64), NotExact> {
+    if forest.aggregate != Aggregate::Sum {
+        return Err(NotExact::NotASum);
+    }
+    let mut expected = 0.0;
+    let mut trees = Vec::with_capacity(forest.trees.len());
+    for tree in &forest.trees {
+        if let [Node::Leaf(value)] = tree.nodes() {
+            expected += forest.scale * value;
+            continue;
+        }
+        let covers = tree.covers().ok_or(NotExact::NoCovers)?;
+        let prepared = prepare_tree(tree, covers, forest.scale)?;
+        expected += prepared
+            .leaves
+            .iter()
+            .map(|leaf| leaf.value * leaf.zero_fractions.iter().product::<f64>())
+            .sum::<f64>();
+        trees.push(prepared);
+    }
+    Ok((PreparedForest { trees, rounds_input: forest.rounds_input }, expected))
+}
+
+fn prepare_tree(tree: &Tree, covers: &[f64], scale: f64) -> Result<PreparedTree, NotExact> {
+    let mut splits = Vec::new();
+    let mut leaves = Vec::new();
+    // Node, and the path to it: (split, goes true, cover share)
+    let mut open: Vec<(u32, Vec<(u32, bool, f64)>)> = vec![(0, Vec::new())];
+    while let Some((at, path)) = open.pop() {
+        match &tree.nodes()[at as usize] {
+            Node::Leaf(value) => leaves.push(prepare_leaf(scale * value, &path, &splits)?),
+            Node::Split(split) => {
+                let number = splits.len() as u32;
+                splits.push(*split);
+                // Shares of the children's sum, so that a maker's rounding cannot break additivity.
+                let (yes, no) = (covers[split.on_true as usize], covers[split.on_false as usize]);
+                for (child, goes_true, cover) in [(split.on_true, true, yes), (split.on_false, false, no)] {
+                    let mut longer = path.clone();
+                    longer.push((number, goes_true, cover / (yes + no)));
+                    open.push((child, longer));
+                }
+            }
+        }
+    }
+    Ok(PreparedTree { splits, leaves })
+}
+
+fn prepare_leaf(value: f64, path: &[(u32, bool, f64)], splits: &[Split]) -> Result<Leaf, NotExact> {
+    let mut leaf = Leaf {
+        value,
+        features: Vec::new(),
+        zero_fractions: Vec::new(),
+        conditions: Vec::new(),
+        table: Vec::new(),
+    };
+    for (split, goes_true, share) in path {
+        let feature = splits[*split as usize].feature;
+        let slot = leaf.features.iter().position(|known| *known == feature).unwrap_or_else(|| {
+            leaf.features.push(feature);
+            leaf.zero_fractions.push(1.0);
+            leaf.features.len() - 1
+        });
+        if slot >= MAX_PATH_FEATURES {
+            return Err(NotExact::LongPath(MAX_PATH_FEATURES));
+        }
+        leaf.zero_fractions[slot] *= share;
+        leaf.conditions.push((slot as u8, *split, *goes_true));
+    }
+    if leaf.features.len() <= TABLE_FEATURES {
+        let mut contributions = vec![0.0; leaf.features.len()];
+        for pattern in 0..1u64 << leaf.features.len() {
+            leaf.contributions(pattern, &mut contributions);
+            leaf.table.extend_from_slice(&contributions);
+        }
+    }
+    Ok(leaf)
+}
+
+impl PreparedTree {
+    fn add(&self, row: &[f64], decisions: &mut Vec<bool>, contributions: &mut [f64]) {
+        decisions.clear();
+        decisions.extend(self.splits.iter().map(|split| split.goes_true(row[split.feature as usize])));
+        for leaf in &self.leaves {
+            let width = leaf.features.len();
+            let mut failed = 0u64;
+            for (slot, split, goes_true) in &leaf.conditions {
+                failed |= u64::from(decisions[*split as usize] != *goes_true) << slot;
+            }
+            let pattern = !failed & (u64::MAX >> (64 - width));
+            if leaf.table.is_empty() {
+                let mut own = vec![0.0; width];
+                leaf.contributions(pattern, &mut own);
+                for (feature, contribution) in leaf.features.iter().zip(own) {
+                    contributions[*feature as usize] += contribution;
+                }
+            } else {
+                let start = pattern as usize * width;
+                for (feature, contribution) in leaf.features.iter().zip(&leaf.table[start..start + width]) {
+                    contributions[*feature as usize] += contribution;
+                }
+            }
+        }
+    }
+}
+
+impl Leaf {
+    /// The formula of the module's head for one pattern of ones (bit = slot).
+    fn contributions(&self, pattern: u64, into: &mut [f64]) {
+        let count = self.zero_fractions.len();
+        let is_one = |slot: usize| pattern >> slot & 1 == 1;
+        let zeros: f64 =
+            (0..count).filter(|slot| !is_one(*slot)).map(|slot| self.zero_fractions[slot]).product();
+        // Coefficient k: sum over all ways to take o from k of the features with o = 1, z from the rest.
+        let mut polynomial = vec![1.0];
+        for slot in (0..count).filter(|slot| is_one(*slot)) {
+            multiply_by_linear(&mut polynomial, self.zero_fractions[slot]);
+        }
+        // With o_i = 0 every subset has the same factor, for each such i: z_i times the other zeros.
+        let missed = -self.value * zeros * weighted_sum(&polynomial, count);
+        for (slot, out) in into.iter_mut().enumerate() {
+            *out = if is_one(slot) {
+                let share = self.zero_fractions[slot];
+                let others = divide_by_linear(&polynomial, share);
+                self.value * (1.0 - share) * zeros * weighted_sum(&others, count)
+            } else {
+                missed
+            };
+        }
+    }
+}
+
+fn multiply_by_linear(polynomial: &mut Vec<f64>, constant: f64) {
+    polynomial.push(0.0);
+    for index in (0..polynomial.len()).rev() {
+        let below = if index == 0 { 0.0 } else { polynomial[index - 1] };
+        polynomial[index] = polynomial[index] * constant + below;
+    }
+}
+
+/// Quotient by (constant + y), from the top: `constant` is at most 1, so errors do not grow.
+fn divide_by_linear(polynomial: &[f64], constant: f64) -> Vec<f64> {
+    let mut quotient = vec![0.0; polynomial.len() - 1];
+    let mut above = 0.0;
+    for index in (0..quotient.len()).rev() {
+        above = polynomial[index + 1] - constant * above;
+        quotient[index] = above;
+    }
+    quotient
+}
+
+/// Sum of k! (n-1-k)! / n! times coefficient k.
+fn weighted_sum(polynomial: &[f64], count: usize) -> f64 {
+    let mut weight = 1.0 / count as f64;
+    let mut sum = 0.0;
+    for (index, coefficient) in polynomial.iter().enumerate() {
+        sum += weight * coefficient;
+        // k! (n-1-k)! / n! grows by (k+1) / (n-1-k); past the last coefficient it is not used.
+        let left = count as f64 - 1.0 - index as f64;
+        if left > 0.0 {
+            weight *= (index as f64 + 1.0) / left;
+        }
+    }
+    sum
+}
+
+#[cfg(test)]
+#[path = "shap_tests.rs"]
+mod tests;

@@ -1,5 +1,6 @@
 //! Models made by other libraries and by ours, with what their makers (or onnxruntime) answer; written by
 //! tests/onnx/make_fixtures.py and check_shap.py. Then the same files, damaged.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic like the tests themselves")]
 
 use std::path::{Path, PathBuf};
 
@@ -92,7 +93,7 @@ fn damaged_files_never_panic() {
         for round in 0..200u64 {
             let draw = |what: u64| hash::combine(hash::combine(round, what), bytes.len() as u64);
             let mut damaged = bytes.clone();
-            for change in 0..1 + draw(0) % 4 {
+            for change in 0..=(draw(0) % 4) {
                 let at = (draw(10 + change) % bytes.len() as u64) as usize;
                 damaged[at] = draw(20 + change) as u8;
             }

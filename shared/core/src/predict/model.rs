@@ -67,6 +67,7 @@ impl Model {
     }
 
     /// The same model followed by `scale * y + offset`.
+    #[must_use]
     pub fn then_affine(&self, offset: f64, scale: f64) -> Self {
         let mut changed = Self::constant(self.feature_count, offset);
         changed.add(self.clone(), scale);

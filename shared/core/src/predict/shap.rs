@@ -154,11 +154,13 @@ fn prepare_forest(forest: &Forest) -> Result<(PreparedForest, f64), NotExact> {
     Ok((PreparedForest { trees, rounds_input: forest.rounds_input }, expected))
 }
 
+/// On the way to a leaf: the split's number, whether the path goes its true way, that side's cover share.
+type Step = (u32, bool, f64);
+
 fn prepare_tree(tree: &Tree, covers: &[f64], scale: f64) -> Result<PreparedTree, NotExact> {
     let mut splits = Vec::new();
     let mut leaves = Vec::new();
-    // Node, and the path to it: (split, goes true, cover share)
-    let mut open: Vec<(u32, Vec<(u32, bool, f64)>)> = vec![(0, Vec::new())];
+    let mut open: Vec<(u32, Vec<Step>)> = vec![(0, Vec::new())];
     while let Some((at, path)) = open.pop() {
         match &tree.nodes()[at as usize] {
             Node::Leaf(value) => leaves.push(prepare_leaf(scale * value, &path, &splits)?),
@@ -178,7 +180,7 @@ fn prepare_tree(tree: &Tree, covers: &[f64], scale: f64) -> Result<PreparedTree,
     Ok(PreparedTree { splits, leaves })
 }
 
-fn prepare_leaf(value: f64, path: &[(u32, bool, f64)], splits: &[Split]) -> Result<Leaf, NotExact> {
+fn prepare_leaf(value: f64, path: &[Step], splits: &[Split]) -> Result<Leaf, NotExact> {
     let mut leaf = Leaf {
         value,
         features: Vec::new(),

@@ -299,7 +299,7 @@ impl Step<'_> {
     }
 
     fn choose(&self, inputs: &[&Traced]) -> Result<Traced, OnnxError> {
-        let width = inputs.iter().filter_map(|input| self.columns(input).ok()).map(|c| c.len()).max();
+        let width = inputs.iter().filter_map(|input| self.columns(input).ok()).map(<[Symbol]>::len).max();
         let width = width.ok_or_else(|| self.fault("chooses between things that are not columns"))?;
         let widen = |index: usize| self.widened(self.input(inputs, index)?, width);
         let (condition, yes, no) = (widen(0)?, widen(1)?, widen(2)?);

@@ -1,7 +1,7 @@
 //! The two tree operators of `ai.onnx.ml`: TreeEnsembleRegressor (opsets 1 and 3, with the `_as_tensor`
 //! double attributes) and TreeEnsemble (opset 5). Both end as the same checked trees.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -63,8 +63,8 @@ pub fn regressor(node: &GraphNode, feature_count: usize) -> Result<TreeNode, Onn
 
     let mut starts: Vec<usize> =
         (0..count).filter(|index| *index == 0 || tree_ids[*index] != tree_ids[index - 1]).collect();
-    let mut names = HashMap::new();
-    if let Some(twice) = starts.iter().find(|start| names.insert(tree_ids[**start], ()).is_some()) {
+    let mut names = HashSet::new();
+    if let Some(twice) = starts.iter().find(|start| !names.insert(tree_ids[**start])) {
         return Err(read.fault(&format!("the nodes of tree {} do not stand together", tree_ids[*twice])));
     }
     starts.push(count);

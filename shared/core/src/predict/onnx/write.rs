@@ -163,7 +163,7 @@ impl GraphWriter {
         self.constants.push(int_tensor(&indices).text(8, &index_name));
         let picked = self.node("", "Gather", &[INPUT, &index_name], vec![int("axis", 1)]);
         let functions: Vec<&Expression> = group.iter().map(|column| &column.function).collect();
-        let values = self.expression(&functions, &picked).as_double(self);
+        let values = self.expression(&functions, &picked).into_double(self);
         let weights: Vec<f64> = group.iter().map(|column| column.weight).collect();
         let weights = self.doubles("weights", &[weights.len() as i64, 1], &weights);
         self.node("", "MatMul", &[&values, &weights], Vec::new())
@@ -181,8 +181,8 @@ impl GraphWriter {
                 self.unary(*operation, inner)
             }
             Expression::Binary(operation, _, _) => {
-                let left = self.expression(&parts(functions, 0), input).as_double(self);
-                let right = self.expression(&parts(functions, 1), input).as_double(self);
+                let left = self.expression(&parts(functions, 0), input).into_double(self);
+                let right = self.expression(&parts(functions, 1), input).into_double(self);
                 let operator = match operation {
                     Binary::Add => "Add",
                     Binary::Subtract => "Sub",
@@ -194,9 +194,9 @@ impl GraphWriter {
                 Emitted::Double(self.node("", operator, &[&left, &right], Vec::new()))
             }
             Expression::Choose(..) => {
-                let condition = self.expression(&parts(functions, 0), input).as_bool(self);
-                let yes = self.expression(&parts(functions, 1), input).as_double(self);
-                let no = self.expression(&parts(functions, 2), input).as_double(self);
+                let condition = self.expression(&parts(functions, 0), input).into_bool(self);
+                let yes = self.expression(&parts(functions, 1), input).into_double(self);
+                let no = self.expression(&parts(functions, 2), input).into_double(self);
                 Emitted::Double(self.node("", "Where", &[&condition, &yes, &no], Vec::new()))
             }
         }
@@ -205,15 +205,15 @@ impl GraphWriter {
     fn unary(&mut self, operation: Unary, inner: Emitted) -> Emitted {
         let operator = match operation {
             Unary::IsMissing => {
-                let value = inner.as_double(self);
+                let value = inner.into_double(self);
                 return Emitted::Bool(self.node("", "IsNaN", &[&value], Vec::new()));
             }
             Unary::Not => {
-                let value = inner.as_bool(self);
+                let value = inner.into_bool(self);
                 return Emitted::Bool(self.node("", "Not", &[&value], Vec::new()));
             }
             Unary::RoundToF32 => {
-                let value = inner.as_double(self);
+                let value = inner.into_double(self);
                 let value = self.node("", "Cast", &[&value], vec![int("to", FLOAT)]);
                 return Emitted::Double(self.node("", "Cast", &[&value], vec![int("to", DOUBLE)]));
             }
@@ -223,7 +223,7 @@ impl GraphWriter {
             Unary::Sqrt => "Sqrt",
             Unary::Negate => "Neg",
         };
-        let value = inner.as_double(self);
+        let value = inner.into_double(self);
         Emitted::Double(self.node("", operator, &[&value], Vec::new()))
     }
 
@@ -280,14 +280,14 @@ enum Emitted {
 }
 
 impl Emitted {
-    fn as_double(self, graph: &mut GraphWriter) -> String {
+    fn into_double(self, graph: &mut GraphWriter) -> String {
         match self {
             Self::Double(name) => name,
             Self::Bool(name) => graph.node("", "Cast", &[&name], vec![int("to", DOUBLE)]),
         }
     }
 
-    fn as_bool(self, graph: &mut GraphWriter) -> String {
+    fn into_bool(self, graph: &mut GraphWriter) -> String {
         match self {
             Self::Bool(name) => name,
             Self::Double(name) => graph.node("", "Cast", &[&name], vec![int("to", BOOL)]),

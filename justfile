@@ -54,3 +54,18 @@ docs:
 bench-check *arguments:
     cargo build --release --quiet -p foretune
     python3 tests/bench/check.py {{arguments}}
+
+# Make the ONNX fixtures again and compare with onnxruntime and the makers (needs a Python with the packages the script names)
+onnx-fixtures python="python3":
+    cargo build --quiet -p foretune-tests --example onnx_tool
+    {{python}} tests/onnx/make_fixtures.py
+
+# Speed and exactness of TreeSHAP beside the `shap` package's C code in the same run
+bench-shap python="python3":
+    cargo build --release --quiet -p foretune-tests --example onnx_tool
+    {{python}} tests/onnx/check_shap.py --release
+
+# Pipeline check (not a result): our fit beside LightGBM with the TuneAhead settings on their sample table
+pipeline-check python="python3":
+    cargo build --release --quiet -p foretune-tests --example fit_tool
+    {{python}} tests/pipeline/check.py --release

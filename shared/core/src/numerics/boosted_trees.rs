@@ -1,7 +1,9 @@
 //! Gradient-boosted trees grown leaf by leaf on histograms, as LightGBM grows them (Ke et al. 2017): squared
-//! error or logistic loss, missing values sent to the side that gains more. Dense input, no categories.
+//! error or logistic loss, missing values sent to the side that gains more, bagging of rows and columns,
+//! monotone constraints. Dense input, no categories.
 
 use super::matrix::Matrix;
+use super::random::Random;
 use super::stats::mean;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +24,11 @@ pub struct BoostOptions {
     pub leaf_hessian: f64,
     pub l2: f64,
     pub bins: usize,
+    /// Share of the rows that a tree is grown on, drawn anew for each; at least one.
+    pub row_share: f64,
+    /// Share of the columns that a tree may split on, drawn anew for each; at least one.
+    pub column_share: f64,
+    pub seed: u64,
 }
 
 impl Default for BoostOptions {
@@ -35,6 +42,9 @@ impl Default for BoostOptions {
             leaf_hessian: 1e-3,
             l2: 0.0,
             bins: 255,
+            row_share: 1.0,
+            column_share: 1.0,
+            seed: 0,
         }
     }
 }
@@ -47,6 +57,13 @@ pub struct BoostedTrees {
 
 impl BoostedTrees {
     pub fn fit(design: &Matrix, target: &[f64], options: BoostOptions) -> Self {
+        Self::fit_monotone(design, target, options, &[])
+    }
+
+    /// `directions`: for each column +1 where the score may only rise with it, -1 where it may only fall, 0
+    /// where it is free; empty means all free.
+    pub fn fit_monotone(design: &Matrix, target: &[f64], options: BoostOptions, directions: &[i8]) -> Self {
+        let mut random = Random::new(options.seed);
         let binned = Binned::of(design, options.bins);
         let base_score = start_score(target, options.loss);
         let mut scores = vec![base_score; design.rows()];
@@ -54,13 +71,24 @@ impl BoostedTrees {
         for _ in 0..options.trees {
             let slopes: Vec<Slope> =
                 scores.iter().zip(target).map(|(score, y)| slope(*score, *y, options.loss)).collect();
-            let Some(tree) = grow(&binned, &slopes, options) else { break };
+            let rows = draw_share(binned.rows, options.row_share, &mut random);
+            let columns = draw_share(design.columns(), options.column_share, &mut random);
+            let growth = Growth { binned: &binned, slopes: &slopes, columns: &columns, directions, options };
+            let Some(tree) = growth.grow(rows) else { break };
             for (row, score) in scores.iter_mut().enumerate() {
                 *score += tree.predict(design.row(row));
             }
             trees.push(tree);
         }
         Self { base_score, trees }
+    }
+
+    pub fn base_score(&self) -> f64 {
+        self.base_score
+    }
+
+    pub fn trees(&self) -> &[BoostedTree] {
+        &self.trees
     }
 
     /// The raw score: the value for squared loss, log-odds for logistic.
@@ -72,6 +100,18 @@ impl BoostedTrees {
     pub fn probability(&self, row: &[f64]) -> f64 {
         sigmoid(self.score(row))
     }
+}
+
+/// Ascending positions, drawn without replacement.
+fn draw_share(count: usize, share: f64, random: &mut Random) -> Vec<usize> {
+    let mut all: Vec<usize> = (0..count).collect();
+    let wanted = ((share * count as f64).round() as usize).max(1);
+    if wanted < count {
+        random.shuffle(&mut all);
+        all.truncate(wanted);
+        all.sort_unstable();
+    }
+    all
 }
 
 fn sigmoid(score: f64) -> f64 {
@@ -150,17 +190,28 @@ fn column_edges(values: &[f64], most: usize) -> Vec<f64> {
 }
 
 #[derive(Debug, Clone)]
-enum BoostedNode {
+pub enum BoostedNode {
     Leaf { value: f64 },
     Split { column: usize, threshold: f64, missing_low: bool, low: usize, high: usize },
 }
 
+/// Node 0 is the root.
 #[derive(Debug, Clone)]
-struct BoostedTree {
+pub struct BoostedTree {
     nodes: Vec<BoostedNode>,
+    /// Training rows that reached each node.
+    covers: Vec<usize>,
 }
 
 impl BoostedTree {
+    pub fn nodes(&self) -> &[BoostedNode] {
+        &self.nodes
+    }
+
+    pub fn covers(&self) -> &[usize] {
+        &self.covers
+    }
+
     fn predict(&self, row: &[f64]) -> f64 {
         let mut node = 0;
         loop {
@@ -179,8 +230,18 @@ impl BoostedTree {
 struct OpenLeaf {
     node: usize,
     rows: Vec<usize>,
+    bounds: Bounds,
     split: Option<Split>,
 }
+
+/// What a leaf's value may be, so that constrained columns keep their direction over the whole tree.
+#[derive(Debug, Clone, Copy)]
+struct Bounds {
+    low: f64,
+    high: f64,
+}
+
+const UNBOUNDED: Bounds = Bounds { low: f64::NEG_INFINITY, high: f64::INFINITY };
 
 #[derive(Clone, Copy)]
 struct Split {
@@ -188,50 +249,133 @@ struct Split {
     column: usize,
     last_low_bin: usize,
     missing_low: bool,
+    low_value: f64,
+    high_value: f64,
 }
 
-/// None when not even the root can be split: further rounds would add nothing.
-fn grow(binned: &Binned, slopes: &[Slope], options: BoostOptions) -> Option<BoostedTree> {
-    let rows: Vec<usize> = (0..binned.rows).collect();
-    let root_split = best_split(binned, slopes, &rows, options);
-    root_split?;
-    let mut nodes = vec![BoostedNode::Leaf { value: 0.0 }];
-    let mut leaves = vec![OpenLeaf { node: 0, rows, split: root_split }];
-    while leaves.len() < options.leaves {
-        let Some(best) = (0..leaves.len()).filter(|leaf| leaves[*leaf].split.is_some()).max_by(|a, b| {
-            let gain = |leaf: &usize| leaves[*leaf].split.map_or(0.0, |split| split.gain);
-            // The earlier leaf wins a tie.
-            gain(a).total_cmp(&gain(b)).then(b.cmp(a))
-        }) else {
-            break;
-        };
-        let leaf = leaves.swap_remove(best);
-        let split = leaf.split.expect("only leaves with a split are chosen");
-        let goes_low = |row: &usize| {
-            let bin = usize::from(binned.bins[split.column][*row]);
-            if bin == 0 { split.missing_low } else { bin <= split.last_low_bin }
-        };
-        let (low, high): (Vec<usize>, Vec<usize>) = leaf.rows.into_iter().partition(goes_low);
-        let first = nodes.len();
-        nodes.extend([BoostedNode::Leaf { value: 0.0 }, BoostedNode::Leaf { value: 0.0 }]);
-        nodes[leaf.node] = BoostedNode::Split {
-            column: split.column,
-            threshold: binned.edges[split.column].get(split.last_low_bin - 1).copied().unwrap_or(f64::MAX),
-            missing_low: split.missing_low,
-            low: first,
-            high: first + 1,
-        };
-        for (node, rows) in [(first, low), (first + 1, high)] {
-            let split = best_split(binned, slopes, &rows, options);
-            leaves.push(OpenLeaf { node, rows, split });
+/// What one tree is grown from.
+struct Growth<'a> {
+    binned: &'a Binned,
+    slopes: &'a [Slope],
+    columns: &'a [usize],
+    directions: &'a [i8],
+    options: BoostOptions,
+}
+
+impl Growth<'_> {
+    /// None when not even the root can be split: further rounds would add nothing.
+    fn grow(&self, rows: Vec<usize>) -> Option<BoostedTree> {
+        let root_split = self.best_split(&rows, UNBOUNDED);
+        root_split?;
+        let mut nodes = vec![BoostedNode::Leaf { value: 0.0 }];
+        let mut covers = vec![rows.len()];
+        let mut leaves = vec![OpenLeaf { node: 0, rows, bounds: UNBOUNDED, split: root_split }];
+        while leaves.len() < self.options.leaves {
+            let Some(best) = (0..leaves.len()).filter(|leaf| leaves[*leaf].split.is_some()).max_by(|a, b| {
+                let gain = |leaf: &usize| leaves[*leaf].split.map_or(0.0, |split| split.gain);
+                // The earlier leaf wins a tie.
+                gain(a).total_cmp(&gain(b)).then(b.cmp(a))
+            }) else {
+                break;
+            };
+            let leaf = leaves.swap_remove(best);
+            let split = leaf.split.expect("only leaves with a split are chosen");
+            let goes_low = |row: &usize| {
+                let bin = usize::from(self.binned.bins[split.column][*row]);
+                if bin == 0 { split.missing_low } else { bin <= split.last_low_bin }
+            };
+            let (low, high): (Vec<usize>, Vec<usize>) = leaf.rows.into_iter().partition(goes_low);
+            let first = nodes.len();
+            nodes.extend([BoostedNode::Leaf { value: 0.0 }, BoostedNode::Leaf { value: 0.0 }]);
+            covers.extend([low.len(), high.len()]);
+            let edges = &self.binned.edges[split.column];
+            nodes[leaf.node] = BoostedNode::Split {
+                column: split.column,
+                threshold: edges.get(split.last_low_bin - 1).copied().unwrap_or(f64::MAX),
+                missing_low: split.missing_low,
+                low: first,
+                high: first + 1,
+            };
+            let (low_bounds, high_bounds) = self.child_bounds(leaf.bounds, split);
+            for (node, rows, bounds) in [(first, low, low_bounds), (first + 1, high, high_bounds)] {
+                let split = self.best_split(&rows, bounds);
+                leaves.push(OpenLeaf { node, rows, bounds, split });
+            }
+        }
+        for leaf in &leaves {
+            let value =
+                self.options.learning_rate * self.leaf_value(sum(self.slopes, &leaf.rows), leaf.bounds);
+            nodes[leaf.node] = BoostedNode::Leaf { value };
+        }
+        Some(BoostedTree { nodes, covers })
+    }
+
+    fn leaf_value(&self, total: Slope, bounds: Bounds) -> f64 {
+        (-total.gradient / (total.hessian + self.options.l2)).clamp(bounds.low, bounds.high)
+    }
+
+    fn direction(&self, column: usize) -> i8 {
+        self.directions.get(column).copied().unwrap_or(0)
+    }
+
+    /// LightGBM's basic method: below a constrained split the two sides may not cross its middle.
+    fn child_bounds(&self, bounds: Bounds, split: Split) -> (Bounds, Bounds) {
+        let middle = f64::midpoint(split.low_value, split.high_value);
+        let (below, above) = (Bounds { high: middle, ..bounds }, Bounds { low: middle, ..bounds });
+        match self.direction(split.column) {
+            0 => (bounds, bounds),
+            direction if direction > 0 => (below, above),
+            _ => (above, below),
         }
     }
-    for leaf in &leaves {
-        let total = sum(slopes, &leaf.rows);
-        let value = -options.learning_rate * total.gradient / (total.hessian + options.l2);
-        nodes[leaf.node] = BoostedNode::Leaf { value };
+
+    fn best_split(&self, rows: &[usize], bounds: Bounds) -> Option<Split> {
+        let (binned, slopes, options) = (self.binned, self.slopes, self.options);
+        if rows.len() < 2 * options.leaf_rows {
+            return None;
+        }
+        let value = |cell: Cell| self.leaf_value(cell.slope(), bounds);
+        // Twice the loss that a leaf of this value removes; G^2 / (H + l2) where no bound holds it back.
+        let worth = |cell: Cell| {
+            let value = value(cell);
+            -(2.0 * cell.gradient + (cell.hessian + options.l2) * value) * value
+        };
+        let allowed = |cell: Cell| cell.rows >= options.leaf_rows && cell.hessian >= options.leaf_hessian;
+        let mut best: Option<Split> = None;
+        for &column in self.columns {
+            let bin_count = binned.edges[column].len() + 2;
+            let mut histogram = vec![Cell::default(); bin_count];
+            for row in rows {
+                let slope = slopes[*row];
+                let cell = &mut histogram[usize::from(binned.bins[column][*row])];
+                *cell = cell.plus(Cell { rows: 1, gradient: slope.gradient, hessian: slope.hessian });
+            }
+            let total = histogram.iter().fold(Cell::default(), |sum, cell| sum.plus(*cell));
+            let mut below = Cell::default();
+            for last_low_bin in 1..bin_count {
+                below = below.plus(histogram[last_low_bin]);
+                for missing_low in [false, true] {
+                    if missing_low && histogram[0].rows == 0 {
+                        continue;
+                    }
+                    let low = if missing_low { below.plus(histogram[0]) } else { below };
+                    let high = total.minus(low);
+                    if !allowed(low) || !allowed(high) {
+                        continue;
+                    }
+                    let (low_value, high_value) = (value(low), value(high));
+                    if f64::from(self.direction(column)) * (high_value - low_value) < 0.0 {
+                        continue;
+                    }
+                    let gain = worth(low) + worth(high) - worth(total);
+                    if gain > 1e-9 && best.is_none_or(|best| gain > best.gain) {
+                        best = Some(Split { gain, column, last_low_bin, missing_low, low_value, high_value });
+                    }
+                }
+            }
+        }
+        best
     }
-    Some(BoostedTree { nodes })
 }
 
 fn sum(slopes: &[Slope], rows: &[usize]) -> Slope {
@@ -249,6 +393,10 @@ struct Cell {
 }
 
 impl Cell {
+    fn slope(self) -> Slope {
+        Slope { gradient: self.gradient, hessian: self.hessian }
+    }
+
     fn plus(self, other: Self) -> Self {
         Self {
             rows: self.rows + other.rows,
@@ -264,44 +412,6 @@ impl Cell {
             hessian: self.hessian - other.hessian,
         }
     }
-}
-
-fn best_split(binned: &Binned, slopes: &[Slope], rows: &[usize], options: BoostOptions) -> Option<Split> {
-    if rows.len() < 2 * options.leaf_rows {
-        return None;
-    }
-    let worth = |cell: Cell| cell.gradient * cell.gradient / (cell.hessian + options.l2);
-    let allowed = |cell: Cell| cell.rows >= options.leaf_rows && cell.hessian >= options.leaf_hessian;
-    let mut best: Option<Split> = None;
-    for column in 0..binned.edges.len() {
-        let bin_count = binned.edges[column].len() + 2;
-        let mut histogram = vec![Cell::default(); bin_count];
-        for row in rows {
-            let slope = slopes[*row];
-            let cell = &mut histogram[usize::from(binned.bins[column][*row])];
-            *cell = cell.plus(Cell { rows: 1, gradient: slope.gradient, hessian: slope.hessian });
-        }
-        let total = histogram.iter().fold(Cell::default(), |sum, cell| sum.plus(*cell));
-        let mut below = Cell::default();
-        for last_low_bin in 1..bin_count {
-            below = below.plus(histogram[last_low_bin]);
-            for missing_low in [false, true] {
-                if missing_low && histogram[0].rows == 0 {
-                    continue;
-                }
-                let low = if missing_low { below.plus(histogram[0]) } else { below };
-                let high = total.minus(low);
-                if !allowed(low) || !allowed(high) {
-                    continue;
-                }
-                let gain = worth(low) + worth(high) - worth(total);
-                if gain > 1e-9 && best.is_none_or(|best| gain > best.gain) {
-                    best = Some(Split { gain, column, last_low_bin, missing_low });
-                }
-            }
-        }
-    }
-    best
 }
 
 #[cfg(test)]
@@ -331,6 +441,41 @@ mod tests {
         let model = BoostedTrees::fit(&Matrix::from_rows(&rows), &target, options);
         assert!(model.probability(&[f64::NAN]) > 0.95);
         assert!(model.probability(&[1.0]) < 0.05 && model.probability(&[8.0]) > 0.95);
+    }
+
+    #[test]
+    fn a_constrained_column_never_turns_back() {
+        let mut random = Random::new(9);
+        let rows: Vec<Vec<f64>> = (0..400).map(|_| vec![random.uniform(), random.uniform()]).collect();
+        // Falls in the middle of the column that must rise.
+        let target: Vec<f64> = rows
+            .iter()
+            .map(|row| row[0] + (9.0 * row[0]).sin() + row[1] * row[0] + 0.1 * random.normal())
+            .collect();
+        let options = BoostOptions { leaf_rows: 5, leaves: 8, ..BoostOptions::default() };
+        let design = Matrix::from_rows(&rows);
+        let turns_back = |model: &BoostedTrees| {
+            (0..20).any(|other| {
+                let at = |step: u32| model.score(&[f64::from(step) / 100.0, f64::from(other) / 20.0]);
+                (0..100).any(|step| at(step + 1) < at(step) - 1e-12)
+            })
+        };
+        assert!(turns_back(&BoostedTrees::fit(&design, &target, options)));
+        assert!(!turns_back(&BoostedTrees::fit_monotone(&design, &target, options, &[1, 0])));
+    }
+
+    #[test]
+    fn bagging_is_seeded_and_covers_count_the_rows() {
+        let rows: Vec<Vec<f64>> = (0..100).map(|i| vec![f64::from(i), f64::from(i % 7)]).collect();
+        let target: Vec<f64> = rows.iter().map(|row| row[0] * 0.1 + row[1]).collect();
+        let options =
+            BoostOptions { row_share: 0.6, column_share: 0.5, leaf_rows: 5, ..BoostOptions::default() };
+        let design = Matrix::from_rows(&rows);
+        let fit =
+            |seed| BoostedTrees::fit(&design, &target, BoostOptions { seed, ..options }).score(&[3.0, 3.0]);
+        assert!((fit(1) - fit(1)).abs() < 1e-15 && (fit(1) - fit(2)).abs() > 1e-12);
+        let model = BoostedTrees::fit(&design, &target, options);
+        assert!(model.trees().iter().all(|tree| tree.covers()[0] == 60));
     }
 
     #[test]

@@ -1,8 +1,15 @@
 //! The predictor: models that are sums of trees and functions of single features, read from and written
 //! to ONNX, fitted, explained exactly, and honest about what they do not know.
 
+pub mod card;
+pub mod conformal;
 pub mod expression;
+pub mod fit;
 pub mod model;
 pub mod onnx;
+pub mod predictor;
+pub mod risk;
 pub mod shap;
+pub mod shap_sampling;
 pub mod tree;
+pub mod verdict;

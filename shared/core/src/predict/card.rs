@@ -1,0 +1,153 @@
+//! What a predictor file says about itself, kept in its `metadata_props`: what it was fitted on, how well it
+//! did on which split, the ranges it has seen, and a self-check that ties the card to its trees.
+
+use serde::{Deserialize, Serialize};
+
+use super::conformal::Calibration;
+use super::fit::Metrics;
+use super::model::Model;
+use super::risk::RiskFit;
+use crate::hash;
+
+pub const CARD_KEY: &str = "foretune_card";
+/// The model of the expected error, as base64 of an ONNX file of the same features.
+pub const ERROR_MODEL_KEY: &str = "foretune_error_model";
+pub const CARD_VERSION: u32 = 1;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Card {
+    pub version: u32,
+    /// In the order of the model's inputs.
+    pub features: Vec<SeenFeature>,
+    /// What is forecast and in which unit.
+    pub target: String,
+    pub base_models: Vec<String>,
+    pub evaluations: Vec<String>,
+    pub harness: String,
+    pub prompt: String,
+    pub data: String,
+    pub split: String,
+    pub learner: String,
+    pub test: Option<Metrics>,
+    /// Standard deviation of the score between seeds of one configuration, in points; missing where no
+    /// configuration was repeated.
+    pub noise_floor_points: Option<f64>,
+    pub calibration: Option<Calibration>,
+    pub risk: Option<RiskFit>,
+    /// Probe steps at which readings exist.
+    pub depths: Vec<f64>,
+    /// Score range that a forecast is held to.
+    pub score_range: (f64, f64),
+    pub self_check: Vec<f64>,
+}
+
+/// What the training rows held of one feature.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SeenFeature {
+    pub name: String,
+    pub low: f64,
+    pub high: f64,
+    pub median: f64,
+    pub missing_share: f64,
+    /// Whether any tree or column reads it.
+    pub used: bool,
+}
+
+const CHECK_ROWS: u64 = 16;
+
+impl Card {
+    /// The model's answers on rows drawn from the seen ranges, every seventh value missing. A card whose
+    /// file was exchanged or whose runtime computes something else is found out by them.
+    pub fn self_check_of(&self, model: &Model) -> Vec<f64> {
+        (0..CHECK_ROWS).map(|row| model.predict(&self.check_row(row))).collect()
+    }
+
+    pub fn check_row(&self, row: u64) -> Vec<f64> {
+        let draw = |index: u64| {
+            let bits = hash::combine(hash::combine(0xca4d, row), index);
+            let share = (bits >> 11) as f64 / (1u64 << 53) as f64;
+            if bits % 7 == 0 { f64::NAN } else { share }
+        };
+        let value =
+            |(index, seen): (usize, &SeenFeature)| seen.low + draw(index as u64) * (seen.high - seen.low);
+        self.features.iter().enumerate().map(value).collect()
+    }
+
+    pub fn matches(&self, model: &Model) -> bool {
+        let found = self.self_check_of(model);
+        found.len() == self.self_check.len()
+            && found.iter().zip(&self.self_check).all(|(a, b)| (a - b).abs() <= 1e-9 * b.abs().max(1.0))
+    }
+}
+
+/// Which features a model reads.
+pub fn used_features(model: &Model) -> Vec<bool> {
+    let mut used = vec![false; model.feature_count];
+    for forest in &model.forests {
+        for tree in &forest.trees {
+            for node in tree.nodes() {
+                if let super::tree::Node::Split(split) = node {
+                    used[split.feature as usize] = true;
+                }
+            }
+        }
+    }
+    for column in model.columns.iter().filter(|column| column.weight != 0.0) {
+        used[column.feature as usize] = true;
+    }
+    used
+}
+
+const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+pub fn to_base64(bytes: &[u8]) -> String {
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let word =
+            chunk.iter().fold(0u32, |word, byte| word << 8 | u32::from(*byte)) << (8 * (3 - chunk.len()));
+        for position in 0..4 {
+            let index = (word >> (18 - 6 * position) & 63) as usize;
+            text.push(if position <= chunk.len() { ALPHABET[index] as char } else { '=' });
+        }
+    }
+    text
+}
+
+/// `None` for anything that is not padded base64.
+pub fn from_base64(text: &str) -> Option<Vec<u8>> {
+    let bytes = text.as_bytes();
+    if !bytes.len().is_multiple_of(4) {
+        return None;
+    }
+    let mut decoded = Vec::with_capacity(bytes.len() / 4 * 3);
+    for chunk in bytes.chunks_exact(4) {
+        let padding = chunk.iter().rev().take_while(|byte| **byte == b'=').count();
+        if padding > 2 {
+            return None;
+        }
+        let mut word = 0u32;
+        for byte in &chunk[..4 - padding] {
+            let value = ALPHABET.iter().position(|letter| letter == byte)?;
+            word = word << 6 | value as u32;
+        }
+        word <<= 6 * padding;
+        decoded.extend(&word.to_be_bytes()[1..4 - padding]);
+    }
+    Some(decoded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn base64_is_the_usual_one() {
+        assert_eq!(to_base64(b"foretune"), "Zm9yZXR1bmU=");
+        for length in 0..9 {
+            let bytes: Vec<u8> = (0..length).map(|byte| byte * 37).collect();
+            assert_eq!(from_base64(&to_base64(&bytes)), Some(bytes));
+        }
+        assert_eq!(from_base64("a"), None);
+        assert_eq!(from_base64("a*=="), None);
+    }
+}

@@ -1,0 +1,167 @@
+//! Extremely randomised trees (Geurts et al. 2006): thresholds are drawn, not searched, and the average of
+//! many smooths well on small tables. Missing values join the side that fits them better.
+
+use crate::hash;
+use crate::numerics::Random;
+use crate::predict::model::{Forest, Model};
+use crate::predict::tree::{Branch, Node, Split, Tree};
+
+use super::table::Table;
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ExtraTreesOptions {
+    pub trees: usize,
+    pub leaf_rows: usize,
+    /// Share of the features of which one random threshold each is tried at a split.
+    pub column_share: f64,
+    pub seed: u64,
+}
+
+impl Default for ExtraTreesOptions {
+    fn default() -> Self {
+        Self { trees: 200, leaf_rows: 3, column_share: 0.5, seed: 0 }
+    }
+}
+
+pub fn fit(table: &Table, target: &[f64], options: ExtraTreesOptions) -> Model {
+    let width = table.names.len();
+    let centre = crate::numerics::stats::mean(target);
+    let residual: Vec<f64> = target.iter().map(|y| y - centre).collect();
+    let grow = Grow { table, target: &residual, options };
+    let trees: Vec<Tree> =
+        (0..options.trees).map(|index| grow.tree(hash::combine(options.seed, index as u64))).collect();
+    let mut model = Model::constant(width, centre);
+    let scale = 1.0 / options.trees.max(1) as f64;
+    model.forests.push(Forest { scale, ..Forest::sum(trees) });
+    model
+}
+
+struct Grow<'a> {
+    table: &'a Table,
+    target: &'a [f64],
+    options: ExtraTreesOptions,
+}
+
+#[derive(Clone, Copy)]
+struct Candidate {
+    gain: f64,
+    column: usize,
+    threshold: f64,
+    missing_low: bool,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Side {
+    count: f64,
+    sum: f64,
+}
+
+impl Side {
+    fn plus(self, other: Self) -> Self {
+        Self { count: self.count + other.count, sum: self.sum + other.sum }
+    }
+
+    fn worth(self) -> f64 {
+        if self.count > 0.0 { self.sum * self.sum / self.count } else { 0.0 }
+    }
+}
+
+impl Grow<'_> {
+    fn tree(&self, seed: u64) -> Tree {
+        let mut random = Random::new(seed);
+        let all: Vec<usize> = (0..self.table.rows.len()).collect();
+        let mut nodes = vec![Node::Leaf(0.0)];
+        let mut covers = vec![all.len() as f64];
+        let mut open = vec![(0usize, all)];
+        while let Some((at, rows)) = open.pop() {
+            let Some(best) = self.best(&rows, &mut random) else {
+                let sum: f64 = rows.iter().map(|row| self.target[*row]).sum();
+                nodes[at] = Node::Leaf(sum / rows.len() as f64);
+                continue;
+            };
+            let child = nodes.len();
+            let split = Split {
+                feature: best.column as u32,
+                branch: Branch::LessOrEqual,
+                missing_goes_true: best.missing_low,
+                threshold: best.threshold,
+                on_true: child as u32,
+                on_false: child as u32 + 1,
+            };
+            let (low, high): (Vec<usize>, Vec<usize>) =
+                rows.into_iter().partition(|row| split.goes_true(self.table.rows[*row][best.column]));
+            nodes[at] = Node::Split(split);
+            nodes.extend([Node::Leaf(0.0), Node::Leaf(0.0)]);
+            covers.extend([low.len() as f64, high.len() as f64]);
+            open.push((child, low));
+            open.push((child + 1, high));
+        }
+        Tree::new(nodes, Some(covers), self.table.names.len())
+            .expect("children are numbered after their parents and means of finite targets are finite")
+    }
+
+    fn best(&self, rows: &[usize], random: &mut Random) -> Option<Candidate> {
+        if rows.len() < 2 * self.options.leaf_rows {
+            return None;
+        }
+        let width = self.table.names.len();
+        let wanted = ((self.options.column_share * width as f64).ceil() as usize).clamp(1, width);
+        let mut columns: Vec<usize> = (0..width).collect();
+        let mut best: Option<Candidate> = None;
+        let mut tried = 0;
+        // Constant columns do not count as tried, as in scikit-learn.
+        for drawn in 0..width {
+            if tried == wanted {
+                break;
+            }
+            let other = drawn + random.below(width - drawn);
+            columns.swap(drawn, other);
+            let column = columns[drawn];
+            let Some(candidate) = self.draw(rows, column, random) else { continue };
+            tried += 1;
+            if candidate.gain > 1e-12 && best.is_none_or(|best| candidate.gain > best.gain) {
+                best = Some(candidate);
+            }
+        }
+        best
+    }
+
+    fn draw(&self, rows: &[usize], column: usize, random: &mut Random) -> Option<Candidate> {
+        let (mut smallest, mut largest) = (f64::INFINITY, f64::NEG_INFINITY);
+        for row in rows {
+            let value = self.table.rows[*row][column];
+            smallest = smallest.min(value);
+            largest = largest.max(value);
+        }
+        let (mut low, mut high, mut missing) = (Side::default(), Side::default(), Side::default());
+        let threshold = smallest + random.uniform() * (largest - smallest);
+        if !(smallest <= threshold && threshold < largest) {
+            return None;
+        }
+        for row in rows {
+            let value = self.table.rows[*row][column];
+            let side = if value.is_nan() {
+                &mut missing
+            } else if value <= threshold {
+                &mut low
+            } else {
+                &mut high
+            };
+            *side = side.plus(Side { count: 1.0, sum: self.target[*row] });
+        }
+        let whole = low.plus(high).plus(missing).worth();
+        let smallest_leaf = self.options.leaf_rows as f64;
+        let mut best: Option<Candidate> = None;
+        for missing_low in [false, true] {
+            let (low, high) = if missing_low { (low.plus(missing), high) } else { (low, high.plus(missing)) };
+            if low.count < smallest_leaf || high.count < smallest_leaf {
+                continue;
+            }
+            let gain = low.worth() + high.worth() - whole;
+            if best.is_none_or(|best| gain > best.gain) {
+                best = Some(Candidate { gain, column, threshold, missing_low });
+            }
+        }
+        best
+    }
+}

@@ -1,0 +1,107 @@
+//! Learners and what they learn: the score itself, or its change from a value that is known already. Each
+//! ends as one `Model`, a stack included.
+
+use serde::{Deserialize, Serialize};
+
+use super::additive::{self, AdditiveOptions};
+use super::extra_trees::{self, ExtraTreesOptions};
+use super::table::Table;
+use crate::numerics::boosted_trees::{BoostOptions, BoostedNode, BoostedTree, BoostedTrees};
+use crate::numerics::{Matrix, stats};
+use crate::predict::expression::{Expression, Unary};
+use crate::predict::model::{Column, Forest, Model};
+use crate::predict::tree::{Branch, Node, Split, Tree};
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Learner {
+    Mean,
+    Additive(AdditiveOptions),
+    Boosted { options: BoostOptions, monotone: bool },
+    ExtraTrees(ExtraTreesOptions),
+}
+
+/// What is learned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Target {
+    Score,
+    /// The change from this feature's value; where it is missing, from its mean over the training rows.
+    ChangeFrom(String),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recipe {
+    pub name: String,
+    pub learner: Learner,
+    pub target: Target,
+}
+
+impl Recipe {
+    /// `directions` as in `BoostedTrees::fit_monotone`; used where the learner asks for them.
+    pub fn fit(&self, table: &Table, directions: &[i8]) -> Model {
+        let anchor = match &self.target {
+            Target::Score => None,
+            Target::ChangeFrom(name) => table.column_index(name).map(|column| anchor(table, column)),
+        };
+        let Some(anchor) = anchor else { return self.fit_to(table, &table.target, directions) };
+        let change: Vec<f64> =
+            table.rows.iter().zip(&table.target).map(|(row, y)| y - anchor.predict(row)).collect();
+        let mut model = self.fit_to(table, &change, directions);
+        model.add(anchor, 1.0);
+        model
+    }
+
+    fn fit_to(&self, table: &Table, target: &[f64], directions: &[i8]) -> Model {
+        match &self.learner {
+            Learner::Mean => Model::constant(table.names.len(), stats::mean(target)),
+            Learner::Additive(options) => additive::fit(table, target, *options),
+            Learner::ExtraTrees(options) => extra_trees::fit(table, target, *options),
+            Learner::Boosted { options, monotone } => {
+                let design = Matrix::from_rows(&table.rows);
+                // The direction is known for the score; its change from another value has none.
+                let directions = if *monotone && self.target == Target::Score { directions } else { &[] };
+                let boosted = BoostedTrees::fit_monotone(&design, target, *options, directions);
+                let mut model = Model::constant(table.names.len(), boosted.base_score());
+                let trees = boosted.trees().iter().map(|tree| as_tree(tree, table.names.len())).collect();
+                model.forests.push(Forest::sum(trees));
+                model
+            }
+        }
+    }
+}
+
+/// The feature itself, centred so that an average row contributes nothing; its mean where it is missing.
+fn anchor(table: &Table, column: usize) -> Model {
+    let present: Vec<f64> = table.column(column).into_iter().filter(|value| !value.is_nan()).collect();
+    let centre = if present.is_empty() { 0.0 } else { stats::mean(&present) };
+    let filled = Expression::Choose(
+        Expression::unary(Unary::IsMissing, Expression::Feature).into(),
+        Expression::Number(centre).into(),
+        Expression::Feature.into(),
+    );
+    let function =
+        Expression::binary(crate::predict::expression::Binary::Subtract, filled, Expression::Number(centre));
+    let mut model = Model::constant(table.names.len(), centre);
+    model.columns.push(Column { feature: column as u32, weight: 1.0, function });
+    model
+}
+
+fn as_tree(tree: &BoostedTree, width: usize) -> Tree {
+    let nodes = tree
+        .nodes()
+        .iter()
+        .map(|node| match node {
+            BoostedNode::Leaf { value } => Node::Leaf(*value),
+            BoostedNode::Split { column, threshold, missing_low, low, high } => Node::Split(Split {
+                feature: *column as u32,
+                branch: Branch::LessOrEqual,
+                missing_goes_true: *missing_low,
+                threshold: *threshold,
+                on_true: *low as u32,
+                on_false: *high as u32,
+            }),
+        })
+        .collect();
+    let covers = tree.covers().iter().map(|cover| *cover as f64).collect();
+    Tree::new(nodes, Some(covers), width).expect("a grown tree has its children after their parents")
+}

@@ -1,0 +1,18 @@
+//! Fitting: a table of rows, learners that end as explainable sums, grouped cross-validation that chooses
+//! among them, and the search's log.
+
+mod additive;
+mod extra_trees;
+mod folds;
+mod learner;
+mod metrics;
+mod search;
+mod table;
+
+pub use additive::AdditiveOptions;
+pub use extra_trees::ExtraTreesOptions;
+pub use folds::{Fold, group_folds};
+pub use learner::{Learner, Recipe, Target};
+pub use metrics::{Metrics, metrics};
+pub use search::{Choice, LogLine, SearchOptions, search};
+pub use table::{Table, TableError};

@@ -1,0 +1,118 @@
+//! Go, no-go, or probe longer: the cheaper mistake decides, and a longer probe is advised only when what it
+//! may still reveal is worth its price.
+
+use serde::{Deserialize, Serialize};
+
+use crate::numerics::stats::{normal_cumulative, normal_quantile};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    Go,
+    NoGo,
+    ProbeLonger,
+    /// The candidate is unlike anything the predictor was fitted on, or no threshold was given.
+    Withheld,
+}
+
+/// In one currency, whichever it is: the run itself, and the chance that is lost.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct MistakeCosts {
+    /// Starting a run that ends below the threshold.
+    pub wasted_run: f64,
+    /// Not starting one that would have ended above it.
+    pub missed_run: f64,
+}
+
+impl Default for MistakeCosts {
+    fn default() -> Self {
+        Self { wasted_run: 1.0, missed_run: 1.0 }
+    }
+}
+
+/// What a longer probe offers: how much of the error it removes, and what it costs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct LongerProbe {
+    /// Standard deviation, in points, by which the forecast itself is expected to move.
+    pub revealed_points: f64,
+    pub price: f64,
+}
+
+/// `error_points`: the standard deviation of the forecast's error now.
+pub fn verdict(
+    probability_above: f64,
+    predicted: f64,
+    threshold: f64,
+    error_points: f64,
+    costs: MistakeCosts,
+    longer: Option<LongerProbe>,
+) -> Verdict {
+    if probability_above.is_nan() {
+        return Verdict::Withheld;
+    }
+    let now = expected_cost(probability_above, costs);
+    if let Some(longer) = longer
+        && longer.revealed_points > 0.0
+        && now - cost_after(predicted, threshold, error_points, costs, longer) > longer.price
+    {
+        return Verdict::ProbeLonger;
+    }
+    let cost_of_go = (1.0 - probability_above) * costs.wasted_run;
+    let cost_of_no = probability_above * costs.missed_run;
+    if cost_of_go <= cost_of_no { Verdict::Go } else { Verdict::NoGo }
+}
+
+fn expected_cost(probability_above: f64, costs: MistakeCosts) -> f64 {
+    ((1.0 - probability_above) * costs.wasted_run).min(probability_above * costs.missed_run)
+}
+
+/// Expected cost of the better answer once the probe is longer: the forecast moves by a normal draw of the
+/// revealed part, and what is left of the error decides the new probability (preposterior analysis).
+fn cost_after(
+    predicted: f64,
+    threshold: f64,
+    error_points: f64,
+    costs: MistakeCosts,
+    longer: LongerProbe,
+) -> f64 {
+    const DRAWS: usize = 41;
+    let left =
+        (error_points * error_points - longer.revealed_points * longer.revealed_points).max(1e-12).sqrt();
+    let total: f64 = (0..DRAWS)
+        .map(|draw| {
+            let z = normal_quantile((draw as f64 + 0.5) / DRAWS as f64);
+            let moved = predicted + longer.revealed_points * z;
+            expected_cost(normal_cumulative((moved - threshold) / left), costs)
+        })
+        .sum();
+    total / DRAWS as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_cheaper_mistake_decides() {
+        let costs = |wasted_run, missed_run| MistakeCosts { wasted_run, missed_run };
+        let decide = |probability, costs| verdict(probability, 50.0, 50.0, 5.0, costs, None);
+        assert_eq!(decide(0.6, costs(1.0, 1.0)), Verdict::Go);
+        assert_eq!(decide(0.6, costs(3.0, 1.0)), Verdict::NoGo);
+        assert_eq!(decide(0.2, costs(1.0, 9.0)), Verdict::Go);
+        assert_eq!(decide(f64::NAN, costs(1.0, 1.0)), Verdict::Withheld);
+    }
+
+    #[test]
+    fn a_longer_probe_is_advised_only_near_the_threshold_and_when_cheap() {
+        let costs = MistakeCosts::default();
+        let with = |predicted: f64, price: f64| {
+            let above = normal_cumulative((predicted - 50.0) / 6.0);
+            let longer = LongerProbe { revealed_points: 5.0, price };
+            verdict(above, predicted, 50.0, 6.0, costs, Some(longer))
+        };
+        assert_eq!(with(51.0, 0.05), Verdict::ProbeLonger);
+        assert_eq!(with(51.0, 0.9), Verdict::Go);
+        assert_eq!(with(80.0, 0.05), Verdict::Go);
+        assert_eq!(with(20.0, 0.05), Verdict::NoGo);
+    }
+}

@@ -144,7 +144,7 @@ mod tests {
     fn base64_is_the_usual_one() {
         assert_eq!(to_base64(b"foretune"), "Zm9yZXR1bmU=");
         for length in 0..9 {
-            let bytes: Vec<u8> = (0..length).map(|byte| byte * 37).collect();
+            let bytes: Vec<u8> = (0..length).map(|byte: u8| byte.wrapping_mul(37)).collect();
             assert_eq!(from_base64(&to_base64(&bytes)), Some(bytes));
         }
         assert_eq!(from_base64("a"), None);

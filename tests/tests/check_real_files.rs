@@ -99,7 +99,7 @@ const EXPECTED: &[Expected] = &[
         schema: Some("alpaca"),
         rows: 2_996,
         rows_valid: 2_996,
-        counts: &[("unknown_key", 2_996), ("exact_duplicate", 1)],
+        counts: &[("unknown_key", 2_996), ("exact_duplicate", 2)],
         absent: &["empty_answer", "column_count", "bad_quote"],
         survives: &[("openai", 0)],
     },

@@ -108,6 +108,7 @@ impl<'a> Checker<'a> {
         let Self { parser, rows } = self;
         for placed in &batch.problems {
             rows.partial.findings.add_row(placed.place, std::slice::from_ref(&placed.problem));
+            rows.partial.trainers.add_file_problem(placed.problem.code);
         }
         for index in 0..batch.len() {
             let record = parser.parse(batch, index);

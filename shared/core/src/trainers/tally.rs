@@ -1,7 +1,7 @@
 //! Rows that survive, per trainer. Mergeable: counts are sums, and rules about the whole file are applied at the
 //! end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +18,7 @@ const OPENAI_MIN_ROWS: u64 = 10;
 pub struct TrainerTally {
     rows: u64,
     kinds: BTreeMap<SchemaKind, u64>,
+    file_problems: BTreeSet<Code>,
     counts: [TrainerCounts; 6],
 }
 
@@ -108,8 +109,14 @@ impl TrainerTally {
         }
     }
 
+    /// A problem between rows or of the file, such as an array that is cut off: it concerns all of them.
+    pub fn add_file_problem(&mut self, code: Code) {
+        self.file_problems.insert(code);
+    }
+
     pub fn merge(&mut self, other: Self) {
         self.rows += other.rows;
+        self.file_problems.extend(other.file_problems);
         for (kind, rows) in other.kinds {
             *self.kinds.entry(kind).or_default() += rows;
         }
@@ -135,6 +142,16 @@ impl TrainerTally {
             .collect()
     }
 
+    /// Titles of the problems of the whole file that stop this trainer.
+    fn problem_refusals(&self, trainer: Trainer, file: &FileFacts) -> Vec<String> {
+        let codes: BTreeSet<Code> = self.file_problems.iter().chain(&file.problems).copied().collect();
+        let stops = |code: &Code| {
+            // Too few rows has a number of its own.
+            *code != Code::TooFewRows && registry::entry(*code).treatment(trainer).outcome.stops_the_file()
+        };
+        codes.into_iter().filter(stops).map(|code| registry::entry(code).title.to_owned()).collect()
+    }
+
     /// Together reads tokens from Parquet, text from JSON Lines, and neither from the other.
     fn token_refusal(&self, file: &FileFacts) -> Option<String> {
         let tokens = self.kinds.contains_key(&SchemaKind::Tokenised);
@@ -149,7 +166,8 @@ impl TrainerTally {
     fn verdict(&self, trainer: Trainer, file: &FileFacts) -> TrainerVerdict {
         let counts = &self.counts[trainer as usize];
         let survives = self.rows - counts.rejects;
-        let mut refused_because = file_refusals(trainer, file, survives);
+        let mut refused_because = self.problem_refusals(trainer, file);
+        refused_because.extend(layout_refusals(trainer, file, survives));
         if trainer == Trainer::Together {
             refused_because.extend(self.token_refusal(file));
         }
@@ -237,14 +255,8 @@ impl TrainerCounts {
 
 /// Rules about layout and size. Together's are in its client's source; OpenAI's are documented; the four local
 /// trainers read through the `datasets` library, which knows all these layouts.
-fn file_refusals(trainer: Trainer, file: &FileFacts, survives: u64) -> Vec<String> {
+fn layout_refusals(trainer: Trainer, file: &FileFacts, survives: u64) -> Vec<String> {
     let mut refusals = Vec::new();
-    for code in &file.problems {
-        // Too few rows has a number of its own below.
-        if *code != Code::TooFewRows && registry::entry(*code).treatment(trainer).outcome.stops_the_file() {
-            refusals.push(registry::entry(*code).title.to_owned());
-        }
-    }
     match (trainer, file.format) {
         (Trainer::OpenAi, Some(format)) if format != FileFormat::JsonLines => {
             refusals.push("It takes JSON Lines only".to_owned());
@@ -362,6 +374,20 @@ mod tests {
         assert!(tally.finish(&JSON_LINES)["together"].file_refused);
         tally.add_row(Some(SchemaKind::Text), false, &[]);
         assert_eq!(tally.finish(&parquet)["together"].refused_because, ["It takes Parquet of tokens only"]);
+    }
+
+    #[test]
+    fn a_file_cut_off_is_refused_though_its_rows_survive() {
+        let mut tally = TrainerTally::default();
+        let mut part = TrainerTally::default();
+        for _ in 0..20 {
+            tally.add_row(Some(SchemaKind::Messages), false, &[]);
+        }
+        part.add_file_problem(Code::TruncatedFile);
+        tally.merge(part);
+        let verdict = &tally.finish(&JSON_LINES)["trl"];
+        assert_eq!((verdict.survives, verdict.file_refused), (20, true));
+        assert_eq!(verdict.refused_because, [registry::entry(Code::TruncatedFile).title]);
     }
 
     #[test]

@@ -9,6 +9,8 @@ const MIXTURE_DIVERSITY: f64 = 0.9;
 const START_ROWS: u64 = 500;
 const COMFORTABLE_ROWS: u64 = 1000;
 const TOO_FEW_ROWS: u64 = 50;
+/// Weighted share of the rows with one kind of finding that is worth acting on.
+const NOTICEABLE_GAIN: f64 = 0.01;
 
 pub(super) fn objective(view: &View<'_>) -> Judged {
     let report = view.report;
@@ -84,6 +86,11 @@ pub(super) fn quality(view: &View<'_>) -> Judged {
         let title = crate::findings::registry::entry(group.code).title;
         evidence.push(format!("{}: {}", title, rows(group.rows)));
     }
+    let worst = super::outlook::worst_groups(view).into_iter().next();
+    if let Some((_, group)) = worst.filter(|(_, group)| group.severity != Severity::Error) {
+        let title = crate::findings::registry::entry(group.code).title;
+        evidence.push(format!("{}: {}", title, rows(group.rows)));
+    }
     let lost = report.rows.saturating_sub(valid);
     let (status, action) = if valid < TOO_FEW_ROWS {
         (
@@ -103,6 +110,8 @@ pub(super) fn quality(view: &View<'_>) -> Judged {
         (Status::Watch, "Drop the copies with the cleaned copy.".to_owned())
     } else if lost > 0 {
         (Status::Watch, "Repair or drop the rows with errors.".to_owned())
+    } else if let Some((_, group)) = worst.filter(|(gain, _)| *gain >= NOTICEABLE_GAIN) {
+        (Status::Watch, crate::findings::registry::entry(group.code).fix.to_owned())
     } else {
         (Status::Good, "Read twenty random rows by eye: no check sees whether answers are right.".to_owned())
     };

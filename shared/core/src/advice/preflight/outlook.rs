@@ -1,6 +1,7 @@
 //! Points on what comes after the start: monitoring, the next iteration, the record.
 
 use super::{Judged, Status, View, percent, rows};
+use crate::check::GroupSummary;
 use crate::findings::{Code, registry};
 
 pub(super) fn monitoring(view: &View<'_>) -> Judged {
@@ -53,17 +54,24 @@ fn expected_gain(code: Code, is_label_task: bool) -> f64 {
     }
 }
 
-pub(super) fn next_iteration(view: &View<'_>) -> Judged {
-    const SHOWN: usize = 3;
+/// Findings on rows by expected gain of fixing them, largest first; the gain is a weighted share of the rows.
+pub(super) fn worst_groups<'a>(view: &View<'a>) -> Vec<(f64, &'a GroupSummary)> {
     let total = view.report.rows.max(1) as f64;
-    let mut candidates: Vec<_> = view
+    let mut groups: Vec<_> = view
         .report
         .groups
         .iter()
         .filter(|group| group.rows > 0)
         .map(|group| (expected_gain(group.code, view.is_label_task()) * group.rows as f64 / total, group))
         .collect();
-    candidates.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.code.cmp(&b.1.code)));
+    groups.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.code.cmp(&b.1.code)));
+    groups
+}
+
+pub(super) fn next_iteration(view: &View<'_>) -> Judged {
+    const SHOWN: usize = 3;
+    let total = view.report.rows.max(1) as f64;
+    let candidates = worst_groups(view);
     let evidence: Vec<_> = candidates
         .iter()
         .take(SHOWN)

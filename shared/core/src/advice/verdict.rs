@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::findings::Code;
 use crate::schema::SchemaKind;
 use crate::trainers::{Trainer, TrainerVerdict};
 
@@ -58,11 +59,13 @@ fn objection(verdict: &TrainerVerdict) -> Option<String> {
             rows => Some(format!("would drop {}", counted(rows))),
         };
     }
-    if let Some(reason) = verdict.reasons.first()
-        && verdict.survives == 0
-        && SchemaKind::ALL.iter().any(|kind| kind.name() == reason.reason)
-    {
-        return Some("would refuse it: not a format it reads".to_owned());
+    if let Some(reason) = verdict.reasons.first().filter(|_| verdict.survives == 0) {
+        if reason.reason == Code::NoSchema.name() {
+            return Some("would refuse it: no known training format".to_owned());
+        }
+        if SchemaKind::ALL.iter().any(|kind| kind.name() == reason.reason) {
+            return Some("would refuse it: not a format it reads".to_owned());
+        }
     }
     let reason = match verdict.refused_because.first() {
         Some(reason) if verdict.rejects == 0 || verdict.refused_because.len() > 1 => lower_first(reason),
@@ -104,7 +107,7 @@ pub(super) fn grouped(number: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::findings::{Code, Problem};
+    use crate::findings::Problem;
     use crate::formats::FileFormat;
     use crate::trainers::{FileFacts, TrainerTally};
 

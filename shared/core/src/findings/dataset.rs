@@ -97,7 +97,8 @@ pub fn dataset_findings(facts: &DatasetFacts, collector: &mut FindingCollector) 
 }
 
 fn too_few_rows(facts: &DatasetFacts, collector: &mut FindingCollector) {
-    if facts.rows_valid >= FEW_ROWS {
+    // Where every row of a large file fails for one reason, that reason is the finding.
+    if facts.rows_valid >= FEW_ROWS || (facts.rows_valid == 0 && facts.rows >= FEW_ROWS) {
         return;
     }
     let expected = if facts.rows_valid < REFUSED_BELOW_ROWS {
@@ -188,6 +189,8 @@ mod tests {
         assert!(!listed(10).unwrap().expected.contains("OpenAI"));
         assert_eq!(listed(1).unwrap().found, "1 usable row");
         assert!(listed(100).is_none());
+        let unmapped = DatasetFacts { rows: 5572, rows_valid: 0, ..DatasetFacts::default() };
+        assert!(collect(&unmapped).is_empty());
     }
 
     #[test]

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::advice::{CostTable, estimate, preflight};
+use crate::advice::{ChangeList, CostTable, Recipe, estimate, preflight};
 use crate::check::{CheckOptions, FileIdentity, GroupSummary, unreadable};
 use crate::describe::Bar;
 use crate::findings::{Code, Finding, Problem, Severity};

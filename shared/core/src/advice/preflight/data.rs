@@ -3,8 +3,9 @@
 use super::{Judged, Status, View, percent, rows};
 use crate::findings::{Code, Severity};
 
-/// Unrelated free texts share few words: above this mean distance the file reads as a mixture of tasks.
-const MIXTURE_DIVERSITY: f64 = 0.9;
+/// Above this mean distance the file reads as a mixture of tasks. Measured: GSM8K, one task, 0.95; a file of tool
+/// calls 0.91; Alpaca, Dolly and forty T0 templates 0.97 each. The gap is narrow, so it only asks to look.
+const MIXTURE_DIVERSITY: f64 = 0.96;
 /// The usual size to start with.
 const START_ROWS: u64 = 500;
 const COMFORTABLE_ROWS: u64 = 1000;

@@ -58,8 +58,14 @@ pub fn preflight(report: &Report, recipe: &Recipe) -> Vec<Point> {
         ("next_iteration", "The next iteration", outlook::next_iteration(&view)),
         ("record", "A record of it all", outlook::record(&view)),
     ];
+    // Of a recipe without rows nothing can be said.
+    let needs_rows = ["method", "hyper_parameters", "monitoring", "overfitting"];
     points
         .into_iter()
+        .map(|(key, title, judged)| {
+            let empty = report.rows_valid == 0 && needs_rows.contains(&key);
+            (key, title, if empty { without_rows() } else { judged })
+        })
         .zip(1..)
         .map(|((key, title, judged), number)| Point {
             number,
@@ -76,6 +82,14 @@ struct Judged {
     status: Status,
     evidence: Vec<String>,
     action: String,
+}
+
+fn without_rows() -> Judged {
+    Judged {
+        status: Status::Unknown,
+        evidence: vec!["No usable row".to_owned()],
+        action: "Make the rows readable first.".to_owned(),
+    }
 }
 
 /// What the points look at.

@@ -50,7 +50,9 @@ fn expected_gain(code: Code, is_label_task: bool) -> f64 {
         Code::ExactDuplicate => 0.3,
         Code::NearDuplicate => 0.1,
         Code::EvalOverlap => 1.0,
-        _ => 0.05,
+        // Not a matter of score: a key that leaks comes before everything.
+        Code::Secret => 100.0,
+        _ => 0.005,
     }
 }
 

@@ -105,6 +105,16 @@ fn each_point_sees_its_fault() {
 }
 
 #[test]
+fn without_a_usable_row_no_recipe_is_good() {
+    let mut report = healthy();
+    report.rows_valid = 0;
+    for key in ["method", "hyper_parameters", "monitoring", "overfitting"] {
+        assert_eq!(point(&report, &recipe(), key).status, Status::Unknown, "{key}");
+    }
+    assert_eq!(point(&report, &recipe(), "data").status, Status::Bad);
+}
+
+#[test]
 fn the_next_iteration_starts_with_the_largest_expected_gain() {
     let mut report = healthy();
     let group =

@@ -150,7 +150,10 @@ pub(super) fn overfitting(view: &View<'_>) -> Judged {
     let passes = recipe.epochs / (1.0 - duplicates.unwrap_or(0.0).clamp(0.0, 0.99));
     evidence.push(format!("Each different row is seen {passes:.1} times on average"));
     let dropout = recipe.dropout.unwrap_or(0.0);
-    evidence.push(format!("Dropout {dropout}"));
+    evidence.push(match recipe.dropout {
+        Some(dropout) => format!("Dropout {dropout}"),
+        None => "Dropout not given, taken as none".to_owned(),
+    });
     let few_rows = trained.map(|trained| valid / (trained / 1e6) < 25.0);
     let (status, action) = match (passes > MANY_PASSES, few_rows) {
         (true, Some(true)) if dropout < 0.05 => {

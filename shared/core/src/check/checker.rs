@@ -123,6 +123,11 @@ impl<'a> Checker<'a> {
         self.rows.partial.rows
     }
 
+    /// Findings so far by code, for those who wait.
+    pub fn counts(&self) -> BTreeMap<&'static str, u64> {
+        self.rows.partial.findings.counts()
+    }
+
     pub fn into_partial(self) -> Partial {
         self.rows.partial
     }

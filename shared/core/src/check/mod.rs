@@ -3,6 +3,7 @@
 
 mod checker;
 mod eval_rows;
+mod excerpt;
 mod facts;
 mod finish;
 mod locate;
@@ -11,6 +12,7 @@ mod report;
 
 pub use checker::{Checker, Partial};
 pub use eval_rows::EvalRows;
+pub use excerpt::{RowExcerpt, excerpt_row};
 pub use finish::{FileIdentity, finish, unreadable};
 pub use options::CheckOptions;
 pub use report::{FileSummary, GroupSummary, REPORT_VERSION, Report, SchemaCount};

@@ -1,0 +1,49 @@
+// The page and the command line say the same of the same file, to the byte, and the page sends nothing.
+
+import assert from "node:assert/strict";
+import { basename } from "node:path";
+import { after, before, test } from "node:test";
+import { check, launch, openPage } from "./support/chromium.mjs";
+import { DIST, checkNatively, referenceFiles } from "./support/places.mjs";
+import { serve } from "./support/static-server.mjs";
+
+let browser;
+let server;
+
+before(async () => {
+  browser = await launch();
+  server = await serve(DIST);
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+/** Only GET, only this page's own files, nothing after the path, no body. */
+export function assertNothingLeft(requests, address) {
+  for (const { method, url, body } of requests) {
+    if (url.startsWith("blob:")) continue; // a download, written by the browser itself
+    assert.equal(method, "GET", url);
+    assert.equal(body, 0, url);
+    assert.ok(url.startsWith(address), `${url} is not this page's own`);
+    const { search, pathname } = new URL(url);
+    assert.ok(search === "" || search === "?workers=3", url);
+    assert.match(pathname.slice(new URL(address).pathname.length), /^(|index\.html|service-worker\.js|[\w./-]+-[0-9a-f]{10}\.[a-z]+)$/, url);
+  }
+}
+
+for (const file of [...referenceFiles("instruct"), ...referenceFiles("instruct/broken")]) {
+  for (const workers of [1, 3]) {
+    test(`${basename(file)} gives the same report with ${workers} worker(s) as on the command line`, async () => {
+      const { context, page, requests, complaints } = await openPage(browser, server.address + (workers === 1 ? "" : `?workers=${workers}`));
+      const inPage = await check(page, file);
+      const native = checkNatively(file);
+      assert.equal(inPage.trim(), native.trim());
+      assert.ok(requests.length > 3);
+      assertNothingLeft(requests, server.address);
+      assert.deepEqual(complaints, []);
+      await context.close();
+    });
+  }
+}

@@ -1,0 +1,42 @@
+//! What core knows about its own words, once, as JSON: the page repeats none of it.
+
+use foretune_core::features::FEATURES;
+use foretune_core::findings::registry;
+use foretune_core::trainers::Trainer;
+use serde_json::{Value, json};
+use wasm_bindgen::prelude::wasm_bindgen;
+
+#[wasm_bindgen]
+pub fn catalogue() -> String {
+    let trainers: Vec<Value> =
+        Trainer::ALL.iter().map(|trainer| json!({ "name": trainer.name(), "title": trainer.title() })).collect();
+    let features: Vec<_> = FEATURES.iter().flat_map(|group| group.iter()).collect();
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "trainers": trainers,
+        "findings": registry::entries().map(finding).collect::<Vec<_>>(),
+        "features": features,
+        "advice": crate::advising::defaults(),
+    })
+    .to_string()
+}
+
+fn finding(entry: &registry::Entry) -> Value {
+    let treatments: Vec<Value> = Trainer::ALL
+        .iter()
+        .map(|trainer| {
+            let treatment = entry.treatment(*trainer);
+            json!({
+                "outcome": treatment.outcome,
+                "outcome_words": treatment.outcome.words(),
+                "provenance_words": treatment.provenance.words(),
+                "rejects_row": treatment.outcome.rejects_row(),
+                "stops_the_file": treatment.outcome.stops_the_file(),
+            })
+        })
+        .collect();
+    json!({
+        "code": entry.code, "severity": entry.severity, "title": entry.title, "meaning": entry.meaning,
+        "example": entry.example, "fix": entry.fix, "trainers": treatments,
+    })
+}

@@ -1,0 +1,150 @@
+// Builds web/dist: the WebAssembly packages, workers, page, styles, samples and service worker, all under
+// names that carry a hash of their content. What has not changed is not built again.
+//
+//   node web/build.mjs         what ships; fails when the first load is over its budget
+//   node web/build.mjs --dev   quick: development profile, no wasm-opt, no minifying, no budget
+//   … --only check             leaves out the packages for Parquet, Arrow and tokenizer.json
+
+import { createHash } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { buildPackages } from "./build-packages.mjs";
+
+const WEB = dirname(fileURLToPath(import.meta.url));
+const DIST = join(WEB, "dist");
+const STAGING = join(WEB, ".build/dist");
+const MODEL = join(WEB, "../shared/core/assets/reference-ngrams.bin");
+const FIRST_LOAD_BUDGET_BYTES = 250_000;
+const CHECK_BUDGET_BYTES = 420_000;
+const MODEL_BUDGET_BYTES = 300_000;
+
+const isDev = process.argv.includes("--dev");
+const PACKAGES = process.argv.includes("--only") ? ["check"] : ["check", "columnar", "tokens"];
+// Resolved from here, so that the script runs from any folder.
+const esbuild = createRequire(import.meta.url)("esbuild");
+const written = new Map();
+
+const hashOf = (content) => createHash("sha256").update(content).digest("hex").slice(0, 10);
+
+/** Puts a file into the new dist; `hashed` files get their hash into the name. */
+function emit(name, content, hashed = true) {
+  const dot = name.lastIndexOf(".");
+  const finalName = hashed ? `${name.slice(0, dot)}-${hashOf(content)}${name.slice(dot)}` : name;
+  mkdirSync(dirname(join(STAGING, finalName)), { recursive: true });
+  writeFileSync(join(STAGING, finalName), content);
+  written.set(finalName, Buffer.from(content));
+  return finalName;
+}
+
+function bundle(entry, name, define, packageName = null) {
+  const result = esbuild.buildSync({
+    absWorkingDir: WEB,
+    entryPoints: [entry],
+    bundle: true,
+    write: false,
+    format: entry.includes("service-worker") ? "iife" : "esm",
+    target: "es2022",
+    minify: !isDev,
+    legalComments: "none",
+    charset: "utf8",
+    define: Object.fromEntries(Object.entries(define).map(([key, value]) => [key, JSON.stringify(value)])),
+    alias: packageName ? { "foretune-package": join(WEB, `.build/packages/${isDev ? "dev" : "release"}/${packageName}/${packageName}.js`) } : {},
+    logLevel: "warning",
+  });
+  return { name, content: result.outputFiles[0].contents };
+}
+
+function emitBundle(entry, name, define, packageName = null) {
+  const { content } = bundle(entry, name, define, packageName);
+  return emit(name, content);
+}
+
+function emitStyles() {
+  const result = esbuild.buildSync({ absWorkingDir: WEB, entryPoints: ["src/styles/page.css"], bundle: true, write: false, minify: !isDev, logLevel: "warning" });
+  return emit("page.css", result.outputFiles[0].contents);
+}
+
+function emitSamples() {
+  const folder = join(WEB, "samples");
+  const names = readdirSync(folder).filter((name) => /\.(jsonl|csv|json)$/.test(name)).sort();
+  return Object.fromEntries(names.map((name) => [name, emit(`samples/${name}`, readFileSync(join(folder, name)))]));
+}
+
+function build() {
+  const packages = buildPackages(WEB, PACKAGES, isDev);
+  rmSync(STAGING, { recursive: true, force: true });
+  const assets = Object.fromEntries(PACKAGES.map((name) => [name, emit(`${name}.wasm`, packages[name])]));
+  if (existsSync(MODEL)) assets.model = emit("reference-ngrams.bin", readFileSync(MODEL));
+
+  const parts = Object.fromEntries(["check", "tokens"].filter((name) => PACKAGES.includes(name)).map((name) => [name, emitBundle("src/worker/part.ts", `part-${name}.js`, {}, name)]));
+  const coordinator = (name) =>
+    emitBundle("src/worker/coordinator.ts", `coordinator-${name}.js`, { PART_SCRIPTS: parts, ASSETS: assets, OWN_PACKAGE: name, WORKER_SCRIPTS: Object.values(parts) }, name);
+  const coordinators = Object.fromEntries(PACKAGES.map((name) => [name, coordinator(name)]));
+  const SERVICE_WORKER = "service-worker.js";
+  const page = emitBundle("src/main.ts", "page.js", {
+    COORDINATOR_SCRIPTS: coordinators,
+    SAMPLE_FILES: emitSamples(),
+    SERVICE_WORKER,
+    WORKER_SCRIPTS: [...Object.values(coordinators), SERVICE_WORKER],
+  });
+  const style = emitStyles();
+  const icon = emit("icon.svg", readFileSync(join(WEB, "src/icon.svg")));
+  const policy = readFileSync(join(WEB, "src/content-security-policy.txt"), "utf8").trim();
+  const html = readFileSync(join(WEB, "src/index.html"), "utf8")
+    .replace("%POLICY%", policy)
+    .replace("%ICON%", `./${icon}`)
+    .replace("%STYLE%", `./${style}`)
+    .replace("%SCRIPT%", `./${page}`);
+
+  const files = [...written.keys()].sort();
+  emit("index.html", html, false);
+  const worker = bundle("src/service-worker.ts", SERVICE_WORKER, { FILES: files, VERSION: hashOf(files.join("\n") + html), POLICY: policy });
+  emit(SERVICE_WORKER, worker.content, false);
+  // Hosts that read such a file (Netlify, Cloudflare Pages) then send the policy with every file.
+  emit("_headers", `/*\n  Content-Security-Policy: ${policy}; frame-ancestors 'none'\n  X-Content-Type-Options: nosniff\n  Referrer-Policy: no-referrer\n`, false);
+
+  weigh({
+    "first load, until a file can be taken": [["index.html", style, page, icon], FIRST_LOAD_BUDGET_BYTES],
+    "checking, at the first file": [[coordinators.check, parts.check, assets.check], CHECK_BUDGET_BYTES],
+    "reference model, at the first file": [[assets.model], MODEL_BUDGET_BYTES],
+    "Parquet and Arrow, when needed": [[coordinators.columnar, assets.columnar]],
+    "tokenizer.json, when needed": [[coordinators.tokens, parts.tokens, assets.tokens]],
+  });
+  publish();
+}
+
+/** Compressed sizes, and the promises about them. */
+function weigh(loads) {
+  const kilobytes = (size) => (size / 1000).toFixed(1).padStart(8);
+  const brotli = (content) => brotliCompressSync(content, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }).length;
+  console.log(`page built${isDev ? " for development" : ""}; compressed sizes in kB      gzip -9   brotli   budget`);
+  for (const [label, [names, budget]] of Object.entries(loads)) {
+    const contents = names.filter(Boolean).map((name) => written.get(name));
+    const gzipped = contents.reduce((sum, content) => sum + gzipSync(content, { level: 9 }).length, 0);
+    // Slow, and of no interest while developing.
+    const brotlied = isDev ? 0 : contents.reduce((sum, content) => sum + brotli(content), 0);
+    console.log(`  ${label.padEnd(46)} ${kilobytes(gzipped)} ${kilobytes(brotlied)} ${budget ? kilobytes(budget) : ""}`);
+    if (!isDev && gzipped > budget) throw new Error(`${label}: ${gzipped} bytes compressed, over the budget of ${budget}`);
+  }
+}
+
+/** Replaces dist in one step, and not at all when nothing changed, so that nothing downstream rebuilds. */
+function publish() {
+  const digest = hashOf([...written].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, content]) => name + hashOf(content)).join("\n"));
+  const stamp = join(WEB, ".build/dist.stamp");
+  if (existsSync(DIST) && existsSync(stamp) && readFileSync(stamp, "utf8") === digest) return;
+  rmSync(DIST, { recursive: true, force: true });
+  renameSync(STAGING, DIST);
+  writeFileSync(stamp, digest);
+}
+
+try {
+  build();
+} catch (error) {
+  // A failed tool has said why already.
+  console.error(`web/build.mjs: ${error.message}`);
+  process.exit(1);
+}

@@ -1,0 +1,157 @@
+// The page's side of the coordinator worker: starts it, replaces it when it is cancelled or broken, and
+// gives each question its answer.
+
+import type { Advice, CostTable, Recipe } from "./advice.js";
+import type { Catalogue } from "./catalogue.js";
+import type { CheckOptions } from "./options.js";
+import type { Failure, FromCoordinator, Progress, RowExcerpt, RowRequest, ToCoordinator } from "./protocol.js";
+import { scriptAddress } from "./trusted.js";
+
+type Package = "check" | "columnar" | "tokens";
+
+declare const COORDINATOR_SCRIPTS: Readonly<Partial<Record<Package, string>>>;
+
+export interface CheckRequest {
+  file: File;
+  tokenizer: File | null;
+  options: CheckOptions;
+}
+
+export interface ReportMessage {
+  json: string;
+  elapsedMs: number;
+  bytes: number;
+  workers: number;
+}
+
+export interface Cleaned {
+  blob: Blob;
+  /** JSON of core's list of changes. */
+  changes: string;
+  name: string;
+}
+
+export interface ClientHandlers {
+  onCatalogue(catalogue: Catalogue): void;
+  onProgress(progress: Progress): void;
+  onReport(report: ReportMessage): void;
+  onAdvice(advice: Advice): void;
+  onFailure(failure: Failure): void;
+}
+
+/** Below this a second worker costs more than it saves. */
+const BYTES_PER_WORKER = 4 << 20;
+const MOST_WORKERS = 4;
+
+function workersFor(bytes: number): number {
+  const forced = Number(new URLSearchParams(location.search).get("workers"));
+  if (Number.isInteger(forced) && forced >= 1 && forced <= 16) return forced;
+  return Math.max(1, Math.min(MOST_WORKERS, navigator.hardwareConcurrency || 1, Math.ceil(bytes / BYTES_PER_WORKER)));
+}
+
+export class CheckClient {
+  private worker: Worker | null = null;
+  private package: Package = "check";
+  private request: CheckRequest | null = null;
+  private lastRequest = 0;
+  private readonly cleanAnswers: ((cleaned: Cleaned) => void)[] = [];
+  private readonly htmlAnswers: ((html: string) => void)[] = [];
+  private readonly rowAnswers = new Map<number, (rows: RowExcerpt[]) => void>();
+
+  constructor(private readonly handlers: ClientHandlers) {}
+
+  /** Starts a worker unless there is one, so that it is ready by the time a file comes. */
+  warmUp(): void {
+    if (!this.worker) this.workerFor("check");
+  }
+
+  private workerFor(kind: Package): Worker {
+    if (this.worker && this.package === kind) return this.worker;
+    this.stop();
+    this.package = kind;
+    const script = COORDINATOR_SCRIPTS[kind];
+    if (!script) throw new Error(`this page was built without the package ${kind}`);
+    const worker = new Worker(scriptAddress(script), { type: "module" });
+    worker.onmessage = (event: MessageEvent<FromCoordinator>) => this.receive(event.data);
+    worker.onerror = (event) => {
+      this.stop();
+      this.handlers.onFailure({ what: "The checking part of this page could not run", where: "", todo: "Reload the page", details: event.message ?? "" });
+    };
+    worker.postMessage({ kind: "start" } satisfies ToCoordinator);
+    this.worker = worker;
+    return worker;
+  }
+
+  check(request: CheckRequest, kind: Package = request.tokenizer ? "tokens" : "check"): void {
+    this.request = request;
+    this.send({ kind: "check", ...request, workers: workersFor(request.file.size) }, kind);
+  }
+
+  rows(wanted: RowRequest[]): Promise<RowExcerpt[]> {
+    this.lastRequest += 1;
+    const request = this.lastRequest;
+    return new Promise((resolve) => {
+      this.rowAnswers.set(request, resolve);
+      this.send({ kind: "rows", request, wanted });
+    });
+  }
+
+  advise(recipe: Recipe, prices: CostTable): void {
+    this.send({ kind: "advise", recipe, prices });
+  }
+
+  clean(fixes: Record<string, boolean>): Promise<Cleaned> {
+    return new Promise((resolve) => {
+      this.cleanAnswers.push(resolve);
+      this.send({ kind: "clean", fixes });
+    });
+  }
+
+  reportHtml(recipe: Recipe, prices: CostTable): Promise<string> {
+    return new Promise((resolve) => {
+      this.htmlAnswers.push(resolve);
+      this.send({ kind: "report_html", recipe, prices, madeAt: new Date().toISOString() });
+    });
+  }
+
+  /** Ends whatever is going on, at any moment; nothing of the file stays in memory. */
+  stop(): void {
+    this.worker?.terminate();
+    this.worker = null;
+    this.rowAnswers.clear();
+    this.cleanAnswers.length = 0;
+    this.htmlAnswers.length = 0;
+  }
+
+  private send(message: ToCoordinator, kind = this.package): void {
+    this.workerFor(kind).postMessage(message);
+  }
+
+  private receive(message: FromCoordinator): void {
+    switch (message.kind) {
+      case "ready":
+        return this.handlers.onCatalogue(message.catalogue);
+      case "needs_columnar":
+        if (this.request) this.check(this.request, "columnar");
+        return;
+      case "progress":
+        return this.handlers.onProgress(message.progress);
+      case "report":
+        return this.handlers.onReport(message);
+      case "rows":
+        this.rowAnswers.get(message.request)?.(message.rows);
+        this.rowAnswers.delete(message.request);
+        return;
+      case "advice":
+        return this.handlers.onAdvice(JSON.parse(message.json) as Advice);
+      case "cleaned":
+        return this.cleanAnswers.shift()?.(message);
+      case "report_html":
+        return this.htmlAnswers.shift()?.(message.html);
+      case "failed":
+        // A package that failed once may be in any state: the next file gets a fresh one.
+        this.stop();
+        return this.handlers.onFailure(message.failure);
+    }
+  }
+}

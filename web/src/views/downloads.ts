@@ -1,0 +1,84 @@
+// What can be taken away: the report as HTML and JSON, and a cleaned copy with chosen fixes.
+
+import type { Catalogue } from "../catalogue.js";
+import type { Cleaned } from "../check-client.js";
+import { h, replace, section } from "../dom.js";
+import { save } from "../downloads.js";
+import { stem } from "../file-names.js";
+import { bytes, count } from "../numbers.js";
+
+export interface DownloadHandlers {
+  reportHtml(): Promise<string>;
+  clean(fixes: Record<string, boolean>): Promise<Cleaned>;
+}
+
+/** Core's fixes by name; what changes the meaning of rows is not chosen beforehand. */
+const FIXES: readonly (readonly [name: string, label: string, chosen: boolean])[] = [
+  ["drop_broken_rows", "Leave out rows without a known shape", true],
+  ["drop_exact_duplicates", "Leave out exact copies", true],
+  ["drop_empty_answers", "Leave out rows with nothing to learn", true],
+  ["drop_refusals", "Leave out refusals", false],
+  ["drop_over_max_tokens", "Leave out rows over the longest length", false],
+  ["strip_special_tokens", "Remove special tokens from texts", true],
+  ["strip_control_characters", "Remove control characters", true],
+  ["fix_mojibake", "Repair damaged characters", true],
+  ["normalise_roles", "Use the usual names of roles", true],
+  ["mask_personal_data", "Mask personal data", false],
+  ["mask_secrets", "Mask keys and passwords", true],
+];
+const ROWS_NAMED = 5;
+
+/** `json` is the text core wrote, saved byte for byte. */
+export function downloadsView(fileName: string, json: string, catalogue: Catalogue, handlers: DownloadHandlers | null): HTMLElement {
+  const jsonButton = h("button", { type: "button", id: "save-json", onclick: () => save(new Blob([json], { type: "application/json" }), `${stem(fileName)}.foretune.json`) }, "Report as JSON");
+  const htmlButton = handlers && h("button", { type: "button", id: "save-html", onclick: () => {
+    void handlers.reportHtml().then((html) => save(new Blob([html], { type: "text/html" }), `${stem(fileName)}.foretune.html`));
+  } }, "Report as HTML");
+  return section("take-away", "Take away", null,
+    h("div", { class: "columns" },
+      h("div", {}, h("h3", {}, "Report"), h("p", {}, "Everything on this page in one file, with a fingerprint of the data, the recipe and the version."), h("p", { class: "actions" }, htmlButton, jsonButton)),
+      handlers && cleanedCopy(catalogue, handlers),
+    ),
+  );
+}
+
+function cleanedCopy(catalogue: Catalogue, handlers: DownloadHandlers): HTMLElement {
+  const boxes = FIXES.map(([name, label, chosen]) => ({ name, label, input: h("input", { type: "checkbox", id: `fix-${name}`, checked: chosen }) }));
+  const result = h("div", { role: "status" });
+  const button = h("button", { type: "button", class: "primary", id: "save-cleaned", onclick: () => {
+    button.disabled = true;
+    replace(result, h("p", { class: "note" }, "Writing the copy"));
+    void handlers.clean(Object.fromEntries(boxes.map(({ name, input }) => [name, input.checked]))).then((cleaned) => {
+      button.disabled = false;
+      save(cleaned.blob, cleaned.name);
+      replace(result, changes(cleaned, catalogue));
+    });
+  } }, "Save a cleaned copy");
+  return h("div", {}, h("h3", {}, "Cleaned copy"),
+    h("ul", { class: "fixes" }, boxes.map(({ name, label, input }) => h("li", {}, input, h("label", { for: `fix-${name}` }, label)))),
+    h("p", { class: "actions" }, button), result);
+}
+
+interface ChangeCount {
+  rows: number;
+  listed_rows: number[];
+}
+
+interface ChangeList {
+  rows_read: number;
+  rows_written: number;
+  dropped: Record<string, ChangeCount>;
+  fixed: Record<string, ChangeCount>;
+}
+
+function changes(cleaned: Cleaned, catalogue: Catalogue): HTMLElement {
+  const list = JSON.parse(cleaned.changes) as ChangeList;
+  const title = (code: string): string => catalogue.findings.find((entry) => entry.code === code)?.title ?? code;
+  const lines = (what: string, counts: Record<string, ChangeCount>): HTMLElement[] => Object.entries(counts).map(([code, { rows, listed_rows: listed }]) =>
+    h("tr", {}, h("th", { scope: "row" }, what), h("td", {}, title(code)), h("td", { class: "number" }, count(rows)), h("td", {}, `${listed.slice(0, ROWS_NAMED).map(count).join(", ")}${rows > ROWS_NAMED ? " and more" : ""}`)));
+  const all = [...lines("left out", list.dropped), ...lines("changed", list.fixed)];
+  return h("div", { class: "changes" },
+    h("p", {}, `${cleaned.name}: ${count(list.rows_written)} of ${count(list.rows_read)} rows, ${bytes(cleaned.blob.size)}`),
+    all.length ? h("table", {}, h("thead", {}, h("tr", {}, ["What", "Because of", "Rows", "Which"].map((name, index) => h("th", { scope: "col", class: index === 2 ? "number" : null }, name)))), h("tbody", {}, all)) : h("p", { class: "note" }, "Nothing had to be changed"),
+  );
+}

@@ -1,0 +1,81 @@
+// Screen 2 when all is read: the sections in the order of what one wants to know.
+
+import type { Advice, CostTable, Recipe } from "../advice.js";
+import type { Catalogue } from "../catalogue.js";
+import type { Cleaned, ReportMessage } from "../check-client.js";
+import { h } from "../dom.js";
+import type { RowExcerpt, RowRequest } from "../protocol.js";
+import type { Report } from "../report.js";
+import { costView } from "./cost.js";
+import { descriptorsView } from "./descriptors.js";
+import { downloadsView } from "./downloads.js";
+import { findingsView, type FindingsView } from "./findings.js";
+import { mappingView } from "./mapping.js";
+import { preflightView } from "./preflight.js";
+import { shapeView } from "./shape.js";
+import { trainersView } from "./trainers.js";
+import { verdictView } from "./verdict.js";
+
+export interface ReportContent {
+  file: File;
+  message: ReportMessage;
+  report: Report;
+  catalogue: Catalogue;
+  optionsElement: HTMLElement;
+}
+
+export interface ReportHandlers {
+  rows(wanted: RowRequest[]): Promise<RowExcerpt[]>;
+  onOpenFinding(code: string | null): void;
+  onAnother(): void;
+  onMapping(mapping: string): void;
+  advise(recipe: Recipe, prices: CostTable): void;
+  reportHtml(recipe: Recipe, prices: CostTable): Promise<string>;
+  clean(fixes: Record<string, boolean>): Promise<Cleaned>;
+}
+
+export interface ReportView {
+  element: HTMLElement;
+  findings: FindingsView;
+  showAdvice(advice: Advice): void;
+}
+
+export function reportView({ file, message, report, catalogue, optionsElement }: ReportContent, handlers: ReportHandlers): ReportView {
+  const findings = findingsView(report, catalogue, { rows: handlers.rows, onOpen: handlers.onOpenFinding });
+  // A file that could not be opened has nothing to describe: what was found says why.
+  if (!report.layout) {
+    const element = h("div", { class: "report" }, verdictView(file.name, report, message, handlers.onAnother), findings.element, downloadsView(file.name, message.json, catalogue, null));
+    return { element, findings, showAdvice: () => undefined };
+  }
+  let { recipe, prices } = catalogue.advice;
+  recipe = { ...recipe, max_tokens: report.max_tokens };
+  const cost = costView(recipe, prices, catalogue.advice.models, {
+    onChange(newRecipe, newPrices) {
+      recipe = newRecipe;
+      prices = newPrices;
+      handlers.advise(recipe, prices);
+    },
+  });
+  const preflight = preflightView();
+  handlers.advise(recipe, prices);
+  const element = h("div", { class: "report" },
+    verdictView(file.name, report, message, handlers.onAnother),
+    optionsElement,
+    mappingView(report, handlers.onMapping),
+    findings.element,
+    trainersView(report, catalogue),
+    shapeView(report),
+    cost.element,
+    preflight.element,
+    descriptorsView(report, catalogue),
+    downloadsView(file.name, message.json, catalogue, { reportHtml: () => handlers.reportHtml(recipe, prices), clean: handlers.clean }),
+  );
+  return {
+    element,
+    findings,
+    showAdvice(advice) {
+      cost.show(advice.cost);
+      preflight.show(advice.preflight);
+    },
+  };
+}

@@ -1,0 +1,63 @@
+// The WebAssembly package that a worker is built for (build.mjs resolves the name): `check`, `columnar`
+// and `tokens` offer the same functions.
+
+declare module "foretune-package" {
+  export interface InitInput {
+    module_or_path: WebAssembly.Module;
+  }
+  export default function init(input: InitInput): Promise<unknown>;
+  export function catalogue(): string;
+  /** What stands before, at and after the offending part of a row; `bytes` begin with the row. */
+  export function excerpt(info: Uint8Array, bytes: Uint8Array, path: string, found: string): string[];
+
+  /** Anything with this method is a file to core. Returns the bytes read; throws if it cannot. */
+  export interface SliceReader {
+    read(offset: number, into: Uint8Array): number;
+  }
+
+  export class FileReading {
+    constructor(reader: SliceReader, length: number);
+    needs_columnar(): boolean;
+    /** What every worker needs to know about the file; nothing if it cannot be opened. */
+    info(): Uint8Array | undefined;
+    unreadable_report(name: string, options: string): string | undefined;
+    next_batch(): BatchParts | undefined;
+    consumed_bytes(): number;
+    free(): void;
+  }
+
+  export class BatchParts {
+    take_bytes(): Uint8Array;
+    take_table(): BigUint64Array;
+    take_problems(): Uint8Array;
+    rows(): number;
+    free(): void;
+  }
+
+  export class RowChecking {
+    constructor(info: Uint8Array, options: string, tokenizer: Uint8Array);
+    push(bytes: Uint8Array, table: BigUint64Array, problems: Uint8Array): void;
+    counts(): string;
+    into_partial(): Uint8Array;
+  }
+
+  export class Merging {
+    constructor(info: Uint8Array, name: string, options: string, tokenizer: Uint8Array);
+    add(partial: Uint8Array): void;
+    /** The report as JSON. */
+    report(): string;
+    /** Cost and preflight for a recipe and prices, all JSON. */
+    advice(recipe: string, prices: string): string;
+    /** `changes` is the JSON of a cleaned copy's changes, or null. */
+    report_html(recipe: string, prices: string, changes: string, made_at: string): string;
+    free(): void;
+  }
+
+  /** Writes JSON Lines of the rows that stay. */
+  export class Cleaning {
+    constructor(info: Uint8Array, options: string, fixes: string);
+    push(bytes: Uint8Array, table: BigUint64Array, problems: Uint8Array): Uint8Array;
+    changes(): string;
+    free(): void;
+  }
+}

@@ -1,0 +1,23 @@
+// What the coordinator and its part workers say to each other.
+
+import type { Failure } from "../protocol.js";
+
+export interface PartStart {
+  module: WebAssembly.Module;
+  info: Uint8Array;
+  options: string;
+  tokenizer: Uint8Array;
+}
+
+export interface PartBatch {
+  bytes: Uint8Array;
+  table: BigUint64Array;
+  problems: Uint8Array;
+}
+
+export type ToPart = ({ kind: "start" } & PartStart) | ({ kind: "batch" } & PartBatch) | { kind: "finish" };
+
+export type FromPart =
+  | { kind: "taken"; counts: string | null }
+  | { kind: "partial"; partial: Uint8Array }
+  | { kind: "failed"; failure: Failure };

@@ -16,10 +16,10 @@ import { buildPackages } from "./build-packages.mjs";
 const WEB = dirname(fileURLToPath(import.meta.url));
 const DIST = join(WEB, "dist");
 const STAGING = join(WEB, ".build/dist");
-const MODEL = join(WEB, "../shared/core/assets/reference-ngrams.bin");
+const REFERENCE_MODEL = join(WEB, "../shared/core/data/reference.bin");
 const FIRST_LOAD_BUDGET_BYTES = 250_000;
 const CHECK_BUDGET_BYTES = 420_000;
-const MODEL_BUDGET_BYTES = 300_000;
+const REFERENCE_BUDGET_BYTES = 300_000;
 
 const isDev = process.argv.includes("--dev");
 const PACKAGES = process.argv.includes("--only") ? ["check"] : ["check", "columnar", "tokens"];
@@ -77,7 +77,7 @@ function build() {
   const packages = buildPackages(WEB, PACKAGES, isDev);
   rmSync(STAGING, { recursive: true, force: true });
   const assets = Object.fromEntries(PACKAGES.map((name) => [name, emit(`${name}.wasm`, packages[name])]));
-  if (existsSync(MODEL)) assets.model = emit("reference-ngrams.bin", readFileSync(MODEL));
+  assets.reference = emit("reference.bin", readFileSync(REFERENCE_MODEL));
 
   const parts = Object.fromEntries(["check", "tokens"].filter((name) => PACKAGES.includes(name)).map((name) => [name, emitBundle("src/worker/part.ts", `part-${name}.js`, {}, name)]));
   const coordinator = (name) =>
@@ -109,7 +109,7 @@ function build() {
   weigh({
     "first load, until a file can be taken": [["index.html", style, page, icon], FIRST_LOAD_BUDGET_BYTES],
     "checking, at the first file": [[coordinators.check, parts.check, assets.check], CHECK_BUDGET_BYTES],
-    "reference model, at the first file": [[assets.model], MODEL_BUDGET_BYTES],
+    "reference model, at the first file": [[assets.reference], REFERENCE_BUDGET_BYTES],
     "Parquet and Arrow, when needed": [[coordinators.columnar, assets.columnar]],
     "tokenizer.json, when needed": [[coordinators.tokens, parts.tokens, assets.tokens]],
   });

@@ -84,7 +84,7 @@ test("a file that changes while it is read is said so", async () => {
 test("a package that arrives damaged is explained, and the next try works", async () => {
   const { context, page } = await openPage(browser, server.address);
   await page.route("**/check-*.wasm", (route) => route.fulfill({ body: Buffer.from("not wasm"), contentType: "application/wasm" }));
-  await page.reload();
+  await page.click(".sample >> nth=0");
   await page.waitForSelector("#failure");
   const text = await page.innerText("#failure");
   assert.match(text, /arrived damaged/);

@@ -6,7 +6,7 @@ import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { check, launch, openPage, reportJson } from "./support/chromium.mjs";
+import { check, downloadBytes, launch, openPage, reportJson } from "./support/chromium.mjs";
 import { DIST } from "./support/places.mjs";
 import { serve } from "./support/static-server.mjs";
 
@@ -44,10 +44,10 @@ async function seriousViolations(page) {
 
 test("the first load is small, usable in under a second and under a strict policy", async () => {
   const { context, page, requests, complaints } = await openPage(browser, server.address);
-  const usableMs = await page.evaluate(() => performance.now());
+  const usableMs = await page.evaluate(() => performance.getEntriesByName("usable")[0].startTime);
   assert.ok(usableMs < 1000, `usable after ${Math.round(usableMs)} ms`);
-  await page.waitForLoadState("networkidle");
-  assert.ok(!requests.some(({ url }) => /columnar|tokens|samples/.test(new URL(url).pathname) && !url.includes("service-worker")) || (await page.evaluate(() => navigator.serviceWorker.controller !== null)), "only the service worker fetches what is not needed yet");
+  const loaded = requests.map(({ url }) => url.slice(server.address.length)).slice(0, 3).map((name) => name.replace(/-[0-9a-f]{10}/, ""));
+  assert.deepEqual(loaded.sort(), ["", "page.css", "page.js"]);
   const policy = await page.getAttribute("meta[http-equiv=Content-Security-Policy]", "content");
   assert.ok(policy.includes("default-src 'none'") && !/unsafe-inline|unsafe-eval'(?<!wasm-unsafe-eval')|\*|data:|blob:/.test(policy), policy);
   // The policy bites: inline script, eval and another origin are all refused.
@@ -79,12 +79,12 @@ for (const name of SAMPLES) {
     const order = severities.map((word) => ["Error", "Warning", "Note"].indexOf(word));
     assert.deepEqual(order, [...order].sort((a, b) => a - b), "worst first");
     for (let index = 0; index < total; index += 1) await heads.nth(index).click();
-    await page.waitForFunction(() => [...document.querySelectorAll(".row-text")].some((element) => !element.hidden));
-    assert.ok((await page.locator("mark").count()) > 0, "something is marked");
+    await page.waitForSelector("mark");
     assert.equal(await page.locator(".outcomes tbody tr").count(), total * 6);
     assert.equal(await page.locator(".trainers tbody tr").count(), 6);
-    assert.ok((await page.locator(".chart svg").count()) >= 3);
-    assert.ok((await page.locator(".descriptors tbody tr").count()) >= 4);
+    await page.waitForFunction(() => document.querySelectorAll(".chart svg").length >= 5);
+    assert.ok((await page.locator(".descriptors tbody tr").count()) >= 40);
+    assert.equal(await page.locator(".preflight > li").count(), 10);
     assert.deepEqual(complaints, []);
     await context.close();
   });
@@ -120,11 +120,11 @@ test("the keys do what they say", async () => {
 });
 
 test("a link opens the same sample, options and finding", async () => {
-  const { context, page } = await openPage(browser, `${server.address}#sample=support-bot&max=100&finding=unknown_role`);
+  const { context, page } = await openPage(browser, `${server.address}#sample=support-bot&max=60&finding=unknown_role`);
   await page.waitForSelector("#verdict");
   assert.equal(await page.locator("#finding-unknown_role").isVisible(), true);
   const report = JSON.parse(await reportJson(page));
-  assert.equal(report.max_tokens, 100);
+  assert.equal(report.max_tokens, 60);
   assert.ok(report.counts.over_max_tokens > 0);
   assert.ok((await page.locator("svg .cut").count()) >= 1, "the cut-off is drawn");
   await context.close();
@@ -147,6 +147,69 @@ test("reading can be cancelled at any time, and another file checked", { timeout
   await page.click(".sample >> nth=2");
   assert.ok(JSON.parse(await reportJson(page)).rows > 250);
   assert.deepEqual(complaints, []);
+  await context.close();
+});
+
+test("a cleaned copy has the chosen fixes, and says what they changed", async () => {
+  const { context, page } = await openSample("support-bot");
+  const { name, bytes } = await downloadBytes(page, "#save-cleaned");
+  assert.equal(name, "support-bot.cleaned.jsonl");
+  const rows = bytes.toString("utf8").trimEnd().split("\n").map((line) => JSON.parse(line));
+  const before = JSON.parse(await reportJson(page));
+  assert.ok(rows.length > 250 && rows.length < before.rows, String(rows.length));
+  assert.ok(!bytes.includes("<|im_end|>") && !bytes.includes("AKIAIOSFODNN7EXAMPLE"));
+  assert.ok(bytes.includes("ines.okafor@"), "personal data is masked only when asked for");
+  await page.waitForSelector(".changes table");
+  assert.match(await page.innerText(".changes"), new RegExp(`${rows.length} of ${before.rows} rows`));
+
+  const cleaned = join(folder, name);
+  writeFileSync(cleaned, bytes);
+  const after = JSON.parse(await (async () => {
+    await page.click("#another");
+    return check(page, cleaned);
+  })());
+  for (const code of ["special_token", "secret", "empty_answer", "refusal", "exact_duplicate", "unreadable_row"]) {
+    assert.equal(after.counts[code] ?? 0, 0, code);
+  }
+  await context.close();
+});
+
+test("the HTML report stands alone: no script, no outside address", async () => {
+  const { context, page } = await openSample("product-copy");
+  const { name, bytes } = await downloadBytes(page, "#save-html");
+  assert.equal(name, "product-copy.foretune.html");
+  const html = bytes.toString("utf8");
+  assert.match(html, /product-copy\.jsonl/);
+  assert.doesNotMatch(html, /<script|<link|<img|src=|@import|url\(/);
+  await context.close();
+});
+
+test("prices and recipe can be argued with", async () => {
+  const { context, page } = await openSample("product-copy");
+  const cost = () => page.locator("#cost .prices >> nth=0").locator("tbody tr >> nth=0").locator("strong").innerText();
+  const first = await cost();
+  await page.locator("#cost input.price >> nth=1").fill("250");
+  await page.locator("#cost input.price >> nth=1").press("Tab");
+  await page.waitForFunction((before) => document.querySelector("#cost .prices strong").textContent !== before, first);
+  await page.selectOption("#recipe-model", { index: 4 });
+  await page.waitForFunction(() => /min|h|s,/.test(document.querySelectorAll("#cost .prices")[1].querySelector("strong")?.textContent ?? ""));
+  const report = JSON.parse(await reportJson(page));
+  assert.ok(report.recipe.model && report.cost.own_gpu.length > 0);
+  await context.close();
+});
+
+test("rows of the evaluation file that were trained on are found", async () => {
+  const row = (number) => `{"prompt": "How many legs have ${number} spiders, all of them alive and counted twice?", "completion": "${number * 8} legs, if none was lost on the way."}\n`;
+  const numbers = Array.from({ length: 150 }, (_, index) => index + 1);
+  writeFileSync(join(folder, "train.jsonl"), numbers.map(row).join(""));
+  writeFileSync(join(folder, "eval.jsonl"), [5, 17, 90, 400, 401].map(row).join(""));
+  const { context, page } = await openPage(browser, server.address);
+  await check(page, join(folder, "train.jsonl"));
+  await page.click("#options summary");
+  await Promise.all([page.waitForSelector("#progress"), page.setInputFiles("#evaluation-file", join(folder, "eval.jsonl"))]);
+  const report = JSON.parse(await reportJson(page));
+  assert.equal(report.description.eval_overlap.eval_rows, 5);
+  assert.ok(report.counts.eval_overlap >= 3, JSON.stringify(report.counts));
   await context.close();
 });
 

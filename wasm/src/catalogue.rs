@@ -8,8 +8,10 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 #[wasm_bindgen]
 pub fn catalogue() -> String {
-    let trainers: Vec<Value> =
-        Trainer::ALL.iter().map(|trainer| json!({ "name": trainer.name(), "title": trainer.title() })).collect();
+    let trainers: Vec<Value> = Trainer::ALL
+        .iter()
+        .map(|trainer| json!({ "name": trainer.name(), "title": trainer.title() }))
+        .collect();
     let features: Vec<_> = FEATURES.iter().flat_map(|group| group.iter()).collect();
     json!({
         "version": env!("CARGO_PKG_VERSION"),

@@ -33,7 +33,7 @@ impl Cleaning {
         let batch = batch_from(bytes, table, problems)?;
         let mut out = String::with_capacity(batch.bytes.len());
         let Self { checker, cleaner } = self;
-        checker.push_seen(&batch, |place, value, problems| {
+        checker.push_visiting(&batch, &mut |place, value, problems| {
             cleaner.row(place, value, problems, &mut out);
         });
         Ok(out.into_bytes())

@@ -55,12 +55,16 @@ impl From<FormatError> for Failure {
                 "Export the data as JSON Lines, JSON, CSV, Parquet or Arrow, then check that file"
             }
             FormatError::Unsupported { .. } => "Save it in one of the supported layouts",
-            FormatError::Damaged { .. } => "Get the file again: its end is missing or its directory is damaged",
+            FormatError::Damaged { .. } => {
+                "Get the file again: its end is missing or its directory is damaged"
+            }
             FormatError::Source(SourceError::Changed { .. } | SourceError::Read { .. }) => {
                 "Choose the file again once nothing writes to it"
             }
             FormatError::Source(SourceError::Compression { .. }) => "Pack the file anew",
-            FormatError::Source(SourceError::Expansion { .. }) => "Unpack the file first, then check what is inside",
+            FormatError::Source(SourceError::Expansion { .. }) => {
+                "Unpack the file first, then check what is inside"
+            }
         };
         Self::new(sentence(&error.to_string()), todo)
     }

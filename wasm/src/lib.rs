@@ -6,9 +6,9 @@ mod catalogue;
 mod checking;
 mod cleaning;
 mod failure;
+mod lent;
 mod options;
 mod reading;
-mod tokens;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 

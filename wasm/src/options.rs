@@ -15,10 +15,8 @@ struct PageOptions {
 
 pub fn check_options(json: &str) -> Result<CheckOptions, Failure> {
     let page: PageOptions = serde_json::from_str(json).map_err(Failure::mixed_builds)?;
-    let mapping = page
-        .mapping
-        .map(|text| Mapping::parse(&text))
-        .transpose()
-        .map_err(|error| Failure::new(error.to_string(), "Choose the columns for the prompt and for the answer"))?;
+    let mapping = page.mapping.map(|text| Mapping::parse(&text)).transpose().map_err(|error| {
+        Failure::new(error.to_string(), "Choose the columns for the prompt and for the answer")
+    })?;
     Ok(CheckOptions { max_tokens: page.max_tokens, mapping, ..CheckOptions::default() })
 }

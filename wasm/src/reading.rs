@@ -1,11 +1,13 @@
 //! A dropped file as a byte source, and its framed batches as arrays that a page can transfer.
 
 use foretune_core::check::{FileIdentity, unreadable};
-use foretune_core::formats::{Batch, BatchParts as Parts, FormatError, FormatInfo, Framer, PlacedProblem, open};
+use foretune_core::formats::{
+    Batch, BatchParts as Parts, FormatError, FormatInfo, Framer, PlacedProblem, open,
+};
 use foretune_core::source::{ByteSource, SourceError};
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 
-use crate::checking::json;
+use crate::advising;
 use crate::failure::Failure;
 use crate::options::check_options;
 
@@ -34,7 +36,8 @@ impl ByteSource for JsSource {
         if offset >= self.length || buffer.is_empty() {
             return Ok(0);
         }
-        let count = self.reader.read(offset as f64, buffer).map_err(|error| source_error(offset, &error))? as usize;
+        let count =
+            self.reader.read(offset as f64, buffer).map_err(|error| source_error(offset, &error))? as usize;
         // The browser gives whole slices: less means that the file is shorter than it was.
         if count == 0 { Err(SourceError::Changed { offset }) } else { Ok(count.min(buffer.len())) }
     }
@@ -43,7 +46,10 @@ impl ByteSource for JsSource {
 /// Browsers answer NotReadableError (Firefox also NotFoundError) when a file changed since it was chosen.
 fn source_error(offset: u64, error: &JsValue) -> SourceError {
     let field = |name: &str| {
-        js_sys::Reflect::get(error, &JsValue::from_str(name)).ok().and_then(|value| value.as_string()).unwrap_or_default()
+        js_sys::Reflect::get(error, &JsValue::from_str(name))
+            .ok()
+            .and_then(|value| value.as_string())
+            .unwrap_or_default()
     };
     match field("name").as_str() {
         "NotReadableError" | "NotFoundError" => SourceError::Changed { offset },
@@ -64,7 +70,8 @@ impl FileReading {
     #[wasm_bindgen(constructor)]
     pub fn new(reader: SliceReader, length: f64) -> FileReading {
         let stored_bytes = length as u64;
-        let opened = open(JsSource { reader, length: stored_bytes }).map(|opened| (opened.info, opened.framer));
+        let opened =
+            open(JsSource { reader, length: stored_bytes }).map(|opened| (opened.info, opened.framer));
         Self { opened, stored_bytes }
     }
 
@@ -83,7 +90,9 @@ impl FileReading {
     pub fn unreadable_report(&self, name: String, options: &str) -> Result<Option<String>, JsValue> {
         let Err(error) = &self.opened else { return Ok(None) };
         let file = FileIdentity { name: Some(name), stored_bytes: self.stored_bytes };
-        Ok(Some(json(&unreadable(error, file, &check_options(options)?))?))
+        let options = check_options(options)?;
+        let report = unreadable(error, file, &options);
+        Ok(Some(advising::export_json(&advising::first_export(report, &options))?))
     }
 
     pub fn next_batch(&mut self) -> Result<Option<BatchParts>, JsValue> {
@@ -136,5 +145,6 @@ pub fn info_from(bytes: &[u8]) -> Result<FormatInfo, Failure> {
 
 pub fn batch_from(bytes: Vec<u8>, table: Vec<u64>, problems: &[u8]) -> Result<Batch, Failure> {
     let problems: Vec<PlacedProblem> = postcard::from_bytes(problems).map_err(Failure::mixed_builds)?;
-    Batch::from_parts(Parts { bytes, table, problems }).ok_or_else(|| Failure::mixed_builds("a batch that does not fit its table"))
+    Batch::from_parts(Parts { bytes, table, problems })
+        .ok_or_else(|| Failure::mixed_builds("a batch that does not fit its table"))
 }

@@ -11,7 +11,7 @@ const CASES = [
     answer: (d, p) => `${d.pick(["I am sorry about that.", "That should not happen.", "Thank you for telling us."])} ${d.pick([`We send a new ${p} today, and you may keep the damaged one for parts.`, `Please send a photo of the ${p}; with it the replacement leaves our store within a day.`, `A prepaid label for the ${p} is in your account under "Returns"; the refund follows in three working days.`, `I have booked a pick-up for the ${p}. The courier rings once and needs no receipt.`])} ${d.pick(["Your order stays open until it is settled.", "You need not do anything else.", "Reply here if it has not come by Friday.", ""])}`.trim(),
   },
   {
-    ask: (d, p) => `${d.pick(OPENINGS)} ${d.pick([`where is the ${p} I ordered on the ${d.between(2, 28)}th?`, `the tracking page for my ${p} has said "in transit" for ${d.between(4, 12)} days.`, `order ${d.between(20000, 89999)} should have brought a ${p} last week.`, `the courier claims my ${p} was handed to a neighbour, nobody here has it.`])}`,
+    ask: (d, p) => `${d.pick(OPENINGS)} ${d.pick([`where is the ${p} I ordered on ${d.between(2, 28)} May?`, `the tracking page for my ${p} has said "in transit" for ${d.between(4, 12)} days.`, `order ${d.between(20000, 89999)} should have brought a ${p} last week.`, `the courier claims my ${p} was handed to a neighbour, nobody here has it.`])}`,
     answer: (d, p) => `${d.pick(["I have looked it up.", "Here is what the carrier says.", "Let me tell you what I see."])} ${d.pick([`The ${p} left our store and waits in the depot in ${d.pick(["Marlow", "Ostend", "Graz", "Lund", "Vigo"])}; it goes out tomorrow.`, `The parcel was scanned ${d.between(2, 30)} hours ago, so the ${p} is moving again.`, `The address lacked a house number; I have added it and the ${p} is on its way.`, `It counts as lost after ten days. I send a second ${p} now, at no charge.`])}`,
   },
   {
@@ -20,7 +20,7 @@ const CASES = [
   },
   {
     ask: (d, p) => `${d.pick(OPENINGS)} ${d.pick([`can I change the delivery address for my ${p}?`, `please cancel the ${p}, I found one in the shed.`, `I was charged twice for one ${p}.`, `the discount code ${d.pick(["MOSS", "FERN", "OAK", "REED"])}${d.between(5, 40)} did not work for the ${p}.`, `I need an invoice for the ${p} with our company's name.`])}`,
-    answer: (d, p) => d.pick([`Done: the ${p} now goes to the new address, and the confirmation is in your mailbox.`, `The order for the ${p} is cancelled. Your bank shows the money in ${d.between(2, 6)} days.`, `One of the two charges was only a reservation and vanishes by itself within ${d.between(3, 8)} days; the ${p} is paid once.`, `The code ended on the ${d.between(1, 28)}th. As the page still showed it, I have taken the amount off the ${p}.`, `You find the new invoice for the ${p} under "Documents"; the old one is void.`]),
+    answer: (d, p) => d.pick([`Done: the ${p} now goes to the new address, and the confirmation is in your mailbox.`, `The order for the ${p} is cancelled. Your bank shows the money in ${d.between(2, 6)} days.`, `One of the two charges was only a reservation and vanishes by itself within ${d.between(3, 8)} days; the ${p} is paid once.`, `The code ended on ${d.between(1, 28)} March. As the page still showed it, I have taken the amount off the ${p}.`, `You find the new invoice for the ${p} under "Documents"; the old one is void.`]),
   },
 ];
 

@@ -1,4 +1,4 @@
-// Sample 2: short tickets and one of six labels, as a CSV out of a spreadsheet.
+// Sample 2: short tickets and one of six labels in alpaca's columns, as a CSV out of a spreadsheet.
 
 const TOPICS = {
   billing: {
@@ -73,8 +73,8 @@ export function ticketLabels(d) {
   rows[111].text = 'He said "reset it", I did, and now the page reads:\nError 0x81, contact your administrator.';
   rows[280].text = `Please call me at +49 30 901820 or write to b.ostrowski@nordhafen-logistik.de about the refund.`;
 
-  const lines = rows.map((row, index) => [`T-${String(10001 + index)}`, row.text, row.label].map(quoted).join(","));
+  const lines = rows.map((row) => ["Name the team for this ticket", row.text, row.label].map(quoted).join(","));
   // A comma that nobody quoted.
-  lines[222] = "T-10223,The portal, again, is down,bug";
-  return `id,text,label\r\n${lines.join("\r\n")}\r\n`;
+  lines[222] = "Name the team for this ticket,The portal, again, is down,bug";
+  return `instruction,input,output\r\n${lines.join("\r\n")}\r\n`;
 }

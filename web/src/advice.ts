@@ -43,7 +43,10 @@ export interface Point {
   action: string;
 }
 
+/** Part of the report. */
 export interface Advice {
-  cost: CostEstimate;
+  recipe: Recipe;
+  /** Null where tokens were not counted. */
+  cost: CostEstimate | null;
   preflight: Point[];
 }

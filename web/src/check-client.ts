@@ -1,7 +1,7 @@
 // The page's side of the coordinator worker: starts it, replaces it when it is cancelled or broken, and
 // gives each question its answer.
 
-import type { Advice, CostTable, Recipe } from "./advice.js";
+import type { CostTable, Recipe } from "./advice.js";
 import type { Catalogue } from "./catalogue.js";
 import type { CheckOptions } from "./options.js";
 import type { Failure, FromCoordinator, Progress, RowExcerpt, RowRequest, ToCoordinator } from "./protocol.js";
@@ -13,6 +13,7 @@ declare const COORDINATOR_SCRIPTS: Readonly<Partial<Record<Package, string>>>;
 
 export interface CheckRequest {
   file: File;
+  evaluation: File | null;
   tokenizer: File | null;
   options: CheckOptions;
 }
@@ -35,7 +36,8 @@ export interface ClientHandlers {
   onCatalogue(catalogue: Catalogue): void;
   onProgress(progress: Progress): void;
   onReport(report: ReportMessage): void;
-  onAdvice(advice: Advice): void;
+  /** The whole report again, under another recipe or other prices. */
+  onAdvice(json: string): void;
   onFailure(failure: Failure): void;
 }
 
@@ -143,7 +145,7 @@ export class CheckClient {
         this.rowAnswers.delete(message.request);
         return;
       case "advice":
-        return this.handlers.onAdvice(JSON.parse(message.json) as Advice);
+        return this.handlers.onAdvice(message.json);
       case "cleaned":
         return this.cleanAnswers.shift()?.(message);
       case "report_html":

@@ -49,7 +49,7 @@ const client = new CheckClient({
     if (catalogue) showReport(message);
     else waiting = message;
   },
-  onAdvice: (advice) => view?.showAdvice(advice),
+  onAdvice: (json) => view?.showAdvice(json),
   onFailure: showFailure,
 });
 
@@ -80,14 +80,21 @@ function showStart(): void {
   mapping = undefined;
   shared = withMaxTokens({}, options.choices().maxTokens);
   rememberShared();
+  options.setEvaluation(null);
   document.title = "Foretune";
   replace(main, startView({ onFiles: takeFiles, onSample: (name) => void takeSample(name) }), options.element);
   window.scrollTo(0, 0);
 }
 
-function takeFiles(files: File[]): void {
-  const [first] = files;
+/** Of two files dropped together the larger is the training file. */
+function takeFiles(files: File[], target: EventTarget | null = null): void {
+  const [first, second] = [...files].sort((a, b) => b.size - a.size);
   if (!first) return;
+  if (file && !second && target instanceof Element && target.closest("#evaluation-file-drop")) {
+    options.setEvaluation(first);
+    return begin(file);
+  }
+  if (second) options.setEvaluation(second);
   mapping = undefined;
   shared = withMaxTokens({}, options.choices().maxTokens);
   begin(first);
@@ -122,7 +129,8 @@ function begin(chosen: File): void {
   });
   replace(main, progress.element);
   window.scrollTo(0, 0);
-  client.check({ file: chosen, tokenizer: options.choices().tokenizer, options: checkOptions() });
+  const { evaluation, tokenizer } = options.choices();
+  client.check({ file: chosen, evaluation, tokenizer, options: checkOptions() });
 }
 
 function showReport(message: ReportMessage): void {
@@ -187,6 +195,7 @@ function setUp(): void {
     });
   }
   keepOffline();
+  performance.mark("usable");
 }
 
 setUp();

@@ -21,7 +21,7 @@ export interface Progress {
   secondsLeft: number;
   /** Findings so far, by code. */
   counts: Record<string, number>;
-  stage: "file" | "summing up" | "cleaned copy";
+  stage: "evaluation file" | "file" | "summing up" | "cleaned copy";
 }
 
 export interface RowRequest {
@@ -41,7 +41,7 @@ export interface RowExcerpt {
 
 export type ToCoordinator =
   | { kind: "start" }
-  | { kind: "check"; file: File; tokenizer: File | null; options: CheckOptions; workers: number }
+  | { kind: "check"; file: File; evaluation: File | null; tokenizer: File | null; options: CheckOptions; workers: number }
   | { kind: "rows"; request: number; wanted: RowRequest[] }
   | { kind: "advise"; recipe: Recipe; prices: CostTable }
   | { kind: "report_html"; recipe: Recipe; prices: CostTable; madeAt: string }

@@ -1,5 +1,6 @@
 // The report as core writes it: names and meaning are core's, these are only the types of its JSON.
 
+import type { Advice } from "./advice.js";
 import type { Severity } from "./catalogue.js";
 
 export interface Place {
@@ -102,7 +103,7 @@ export interface GroupSummary {
   unlisted: number;
 }
 
-export interface Report {
+export interface Report extends Advice {
   foretune_version: string;
   file: { name: string | null; stored_bytes: number; fingerprint: string };
   format: string | null;

@@ -7,7 +7,7 @@ import { recipeForm } from "./recipe.js";
 
 export interface CostView {
   element: HTMLElement;
-  show(cost: CostEstimate): void;
+  show(cost: CostEstimate | null): void;
 }
 
 export interface CostHandlers {
@@ -51,6 +51,10 @@ export function costView(recipe: Recipe, prices: CostTable, models: string[], { 
   return {
     element,
     show(cost) {
+      if (!cost) {
+        tokens.textContent = "tokens were not counted";
+        return;
+      }
       tokens.textContent = cost.billed_tokens === null ? "tokens were not counted" : `${count(cost.tokens_per_epoch)} tokens${cost.tokens_exact ? "" : " (estimated)"} × ${cost.epochs} epochs = ${count(cost.billed_tokens)}; prices as known ${cost.known_on}`;
       services.forEach((row, index) => {
         const result = cost.services[index];

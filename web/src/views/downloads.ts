@@ -12,13 +12,13 @@ export interface DownloadHandlers {
   clean(fixes: Record<string, boolean>): Promise<Cleaned>;
 }
 
-/** Core's fixes by name; what changes the meaning of rows is not chosen beforehand. */
+/** Core's fixes by name; chosen beforehand are those that the command line calls safe. */
 const FIXES: readonly (readonly [name: string, label: string, chosen: boolean])[] = [
   ["drop_broken_rows", "Leave out rows without a known shape", true],
   ["drop_exact_duplicates", "Leave out exact copies", true],
   ["drop_empty_answers", "Leave out rows with nothing to learn", true],
-  ["drop_refusals", "Leave out refusals", false],
-  ["drop_over_max_tokens", "Leave out rows over the longest length", false],
+  ["drop_refusals", "Leave out refusals", true],
+  ["drop_over_max_tokens", "Leave out rows over the longest length", true],
   ["strip_special_tokens", "Remove special tokens from texts", true],
   ["strip_control_characters", "Remove control characters", true],
   ["fix_mojibake", "Repair damaged characters", true],
@@ -28,9 +28,9 @@ const FIXES: readonly (readonly [name: string, label: string, chosen: boolean])[
 ];
 const ROWS_NAMED = 5;
 
-/** `json` is the text core wrote, saved byte for byte. */
-export function downloadsView(fileName: string, json: string, catalogue: Catalogue, handlers: DownloadHandlers | null): HTMLElement {
-  const jsonButton = h("button", { type: "button", id: "save-json", onclick: () => save(new Blob([json], { type: "application/json" }), `${stem(fileName)}.foretune.json`) }, "Report as JSON");
+/** `json` gives the text core wrote, saved byte for byte. */
+export function downloadsView(fileName: string, json: () => string, catalogue: Catalogue, handlers: DownloadHandlers | null): HTMLElement {
+  const jsonButton = h("button", { type: "button", id: "save-json", onclick: () => save(new Blob([json()], { type: "application/json" }), `${stem(fileName)}.foretune.json`) }, "Report as JSON");
   const htmlButton = handlers && h("button", { type: "button", id: "save-html", onclick: () => {
     void handlers.reportHtml().then((html) => save(new Blob([html], { type: "text/html" }), `${stem(fileName)}.foretune.html`));
   } }, "Report as HTML");

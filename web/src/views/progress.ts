@@ -33,7 +33,7 @@ export function progressView(fileName: string, sizeBytes: number, onCancel: () =
     update(progress, catalogue) {
       const share = progress.totalBytes > 0 ? progress.bytes / progress.totalBytes : 1;
       bar.value = Math.min(1, share);
-      stage.textContent = progress.stage === "summing up" ? "Summing up" : `Reading ${fileName}`;
+      stage.textContent = progress.stage === "summing up" ? "Summing up" : progress.stage === "evaluation file" ? "Reading the evaluation file" : `Reading ${fileName}`;
       const left = progress.stage === "summing up" ? elapsed(performance.now() - started) : `${seconds(progress.secondsLeft)} left`;
       figures.textContent = `${bytes(progress.bytes)} of ${bytes(progress.totalBytes)} · ${counted(progress.rows, "row")} · ${bytes(progress.bytesPerSecond)}/s · ${left}`;
       const titles = new Map(catalogue?.findings.map((entry) => [entry.code, entry.title]));

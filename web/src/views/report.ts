@@ -37,18 +37,20 @@ export interface ReportHandlers {
 export interface ReportView {
   element: HTMLElement;
   findings: FindingsView;
-  showAdvice(advice: Advice): void;
+  /** The report under another recipe: its text, and what changed in it. */
+  showAdvice(json: string): void;
 }
 
 export function reportView({ file, message, report, catalogue, optionsElement }: ReportContent, handlers: ReportHandlers): ReportView {
   const findings = findingsView(report, catalogue, { rows: handlers.rows, onOpen: handlers.onOpenFinding });
   // A file that could not be opened has nothing to describe: what was found says why.
   if (!report.layout) {
-    const element = h("div", { class: "report" }, verdictView(file.name, report, message, handlers.onAnother), findings.element, downloadsView(file.name, message.json, catalogue, null));
+    const element = h("div", { class: "report" }, verdictView(file.name, report, message, handlers.onAnother), findings.element, downloadsView(file.name, () => message.json, catalogue, null));
     return { element, findings, showAdvice: () => undefined };
   }
-  let { recipe, prices } = catalogue.advice;
-  recipe = { ...recipe, max_tokens: report.max_tokens };
+  let { recipe } = report;
+  let { prices } = catalogue.advice;
+  let json = message.json;
   const cost = costView(recipe, prices, catalogue.advice.models, {
     onChange(newRecipe, newPrices) {
       recipe = newRecipe;
@@ -57,7 +59,11 @@ export function reportView({ file, message, report, catalogue, optionsElement }:
     },
   });
   const preflight = preflightView();
-  handlers.advise(recipe, prices);
+  const showAdvice = (advice: Advice): void => {
+    cost.show(advice.cost);
+    preflight.show(advice.preflight);
+  };
+  showAdvice(report);
   const element = h("div", { class: "report" },
     verdictView(file.name, report, message, handlers.onAnother),
     optionsElement,
@@ -68,14 +74,14 @@ export function reportView({ file, message, report, catalogue, optionsElement }:
     cost.element,
     preflight.element,
     descriptorsView(report, catalogue),
-    downloadsView(file.name, message.json, catalogue, { reportHtml: () => handlers.reportHtml(recipe, prices), clean: handlers.clean }),
+    downloadsView(file.name, () => json, catalogue, { reportHtml: () => handlers.reportHtml(recipe, prices), clean: handlers.clean }),
   );
   return {
     element,
     findings,
-    showAdvice(advice) {
-      cost.show(advice.cost);
-      preflight.show(advice.preflight);
+    showAdvice(newJson) {
+      json = newJson;
+      showAdvice(JSON.parse(newJson) as Advice);
     },
   };
 }

@@ -50,7 +50,7 @@ function dropTarget(onFiles: (files: File[]) => void): HTMLElement {
 }
 
 /** The whole window takes files; a class on the body shows it. */
-export function dropAnywhere(onFiles: (files: File[]) => void): void {
+export function dropAnywhere(onFiles: (files: File[], target: EventTarget | null) => void): void {
   let depth = 0;
   const over = (inside: boolean): void => {
     document.body.classList.toggle("dragging", inside);
@@ -73,6 +73,6 @@ export function dropAnywhere(onFiles: (files: File[]) => void): void {
     event.preventDefault();
     depth = 0;
     over(false);
-    onFiles([...(event.dataTransfer?.files ?? [])]);
+    onFiles([...(event.dataTransfer?.files ?? [])], event.target);
   });
 }

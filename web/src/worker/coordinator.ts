@@ -1,15 +1,15 @@
 // Reads one file after another for the page: frames it, shares its batches among part workers, merges what
 // they found and answers questions about the result. The page ends it to cancel.
 
-import init, { catalogue, Cleaning, excerpt, FileReading, Merging } from "foretune-package";
+import init, { catalogue, Cleaning, EvaluationReading, excerpt, FileReading, Merging } from "foretune-package";
 import type { Catalogue } from "../catalogue.js";
-import type { FromCoordinator, ToCoordinator } from "../protocol.js";
+import type { Failure, FromCoordinator, ToCoordinator } from "../protocol.js";
 import { stem } from "../file-names.js";
-import { fetchModule } from "./assets.js";
+import { fetchBytes, fetchModule } from "./assets.js";
 import { toFailure } from "./failure.js";
 import { FileSource } from "./file-source.js";
 import { Meter } from "./meter.js";
-import type { PartBatch, PartStart } from "./part-protocol.js";
+import type { PartBatch, Shared } from "./part-protocol.js";
 import { Pool } from "./pool.js";
 
 declare const PART_SCRIPTS: Readonly<Record<"check" | "tokens", string>>;
@@ -58,15 +58,18 @@ async function check(message: CheckMessage): Promise<void> {
     if (reading.needs_columnar()) return post({ kind: "needs_columnar" });
     return finished(reading.unreadable_report(file.name, options) ?? "");
   }
+  const evaluation = message.evaluation ? readEvaluation(message.evaluation, options) : EMPTY;
+  if (!evaluation) return post({ kind: "needs_columnar" });
   const tokenizer = message.tokenizer ? new Uint8Array(await message.tokenizer.arrayBuffer()) : EMPTY;
-  const merging = new Merging(info, file.name, options, tokenizer);
-  for (const partial of await checkRows(message, reading, { info, options, tokenizer })) merging.add(partial);
+  const reference = await fetchBytes("reference");
+  const merging = new Merging(info, file.name, options, tokenizer, evaluation, reference);
+  for (const partial of await checkRows(message, reading, { info, options, tokenizer, evaluation, reference })) merging.add(partial);
   current = { file, info, options, merging, changes: "null" };
   reading.free();
   finished(merging.report());
 }
 
-async function checkRows(message: CheckMessage, reading: FileReading, shared: Pick<PartStart, "info" | "options" | "tokenizer">): Promise<Uint8Array[]> {
+async function checkRows(message: CheckMessage, reading: FileReading, shared: Shared): Promise<Uint8Array[]> {
   const kind = message.tokenizer ? "tokens" : "check";
   const partModule = kind === OWN_PACKAGE ? module : await fetchModule(kind);
   const pool = new Pool(PART_SCRIPTS[kind], message.workers, { module: partModule, ...shared });
@@ -81,6 +84,24 @@ async function checkRows(message: CheckMessage, reading: FileReading, shared: Pi
   } finally {
     pool.stop();
   }
+}
+
+/** Null if the file needs the package with the columnar readers. */
+function readEvaluation(file: File, options: string): Uint8Array | null {
+  const reading = new FileReading(new FileSource(file), file.size);
+  const info = reading.info();
+  if (!info) {
+    if (reading.needs_columnar()) return null;
+    throw { what: "The evaluation file cannot be read", where: file.name, todo: "Check it as a training file to see why, or remove it in the options", details: "" } satisfies Failure;
+  }
+  const evaluation = new EvaluationReading(info, options);
+  const meter = new Meter("evaluation file", file.size, post);
+  for (const batch of batches(reading)) {
+    evaluation.push(batch.bytes, batch.table, batch.problems);
+    meter.advance(reading.consumed_bytes(), batch.rows, {});
+  }
+  reading.free();
+  return evaluation.into_bytes();
 }
 
 function rows(message: Extract<ToCoordinator, { kind: "rows" }>): void {
@@ -121,7 +142,7 @@ async function handle(message: ToCoordinator): Promise<void> {
     case "rows":
       return rows(message);
     case "advise":
-      if (current) post({ kind: "advice", json: current.merging.advice(JSON.stringify(message.recipe), JSON.stringify(message.prices)) });
+      if (current) post({ kind: "advice", json: current.merging.report_for(JSON.stringify(message.recipe), JSON.stringify(message.prices)) });
       return;
     case "report_html":
       if (current) post({ kind: "report_html", html: current.merging.report_html(JSON.stringify(message.recipe), JSON.stringify(message.prices), current.changes, message.madeAt) });

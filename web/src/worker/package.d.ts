@@ -35,19 +35,25 @@ declare module "foretune-package" {
   }
 
   export class RowChecking {
-    constructor(info: Uint8Array, options: string, tokenizer: Uint8Array);
+    constructor(info: Uint8Array, options: string, tokenizer: Uint8Array, evaluation: Uint8Array, reference: Uint8Array);
     push(bytes: Uint8Array, table: BigUint64Array, problems: Uint8Array): void;
     counts(): string;
     into_partial(): Uint8Array;
   }
 
+  export class EvaluationReading {
+    constructor(info: Uint8Array, options: string);
+    push(bytes: Uint8Array, table: BigUint64Array, problems: Uint8Array): void;
+    into_bytes(): Uint8Array;
+  }
+
   export class Merging {
-    constructor(info: Uint8Array, name: string, options: string, tokenizer: Uint8Array);
+    constructor(info: Uint8Array, name: string, options: string, tokenizer: Uint8Array, evaluation: Uint8Array, reference: Uint8Array);
     add(partial: Uint8Array): void;
     /** The report as JSON. */
     report(): string;
-    /** Cost and preflight for a recipe and prices, all JSON. */
-    advice(recipe: string, prices: string): string;
+    /** The same with cost and preflight for another recipe and other prices, all JSON. */
+    report_for(recipe: string, prices: string): string;
     /** `changes` is the JSON of a cleaned copy's changes, or null. */
     report_html(recipe: string, prices: string, changes: string, made_at: string): string;
     free(): void;

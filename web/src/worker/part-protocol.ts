@@ -2,11 +2,17 @@
 
 import type { Failure } from "../protocol.js";
 
-export interface PartStart {
-  module: WebAssembly.Module;
+/** What every worker of a check needs; no bytes where there is none. */
+export interface Shared {
   info: Uint8Array;
   options: string;
   tokenizer: Uint8Array;
+  evaluation: Uint8Array;
+  reference: Uint8Array;
+}
+
+export interface PartStart extends Shared {
+  module: WebAssembly.Module;
 }
 
 export interface PartBatch {

@@ -19,7 +19,7 @@ async function handle(message: ToPart): Promise<void> {
   switch (message.kind) {
     case "start":
       await init({ module_or_path: message.module });
-      checking = new RowChecking(message.info, message.options, message.tokenizer);
+      checking = new RowChecking(message.info, message.options, message.tokenizer, message.evaluation, message.reference);
       return;
     case "batch": {
       checking?.push(message.bytes, message.table, message.problems);

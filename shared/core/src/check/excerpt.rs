@@ -132,7 +132,7 @@ impl Rendering<'_> {
     /// What was found, where it stands inside the value; else the whole value.
     fn narrowed(&self, start: usize) -> Range<usize> {
         let value = &self.text[start..];
-        let found = self.found.trim_end_matches('…').trim_matches('"');
+        let found = self.found.trim_matches(['"', '“', '”', '…']);
         match value.find(found) {
             Some(at) if !found.is_empty() => start + at..start + at + found.len(),
             _ => start..self.text.len(),
@@ -141,7 +141,9 @@ impl Rendering<'_> {
 }
 
 fn printable(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() && character != '\n' { '\u{fffd}' } else { character }).collect()
+    text.chars()
+        .map(|character| if character.is_control() && character != '\n' { '\u{fffd}' } else { character })
+        .collect()
 }
 
 fn head(text: &str, chars: usize) -> String {
@@ -165,20 +167,25 @@ mod tests {
 
     fn shown(file: &str, offset: usize, path: &str, found: &str) -> [String; 3] {
         let info = open(file.as_bytes()).unwrap().info;
-        let RowExcerpt { before, marked, after } = excerpt_row(&info, &file.as_bytes()[offset..], path, found);
+        let RowExcerpt { before, marked, after } =
+            excerpt_row(&info, &file.as_bytes()[offset..], path, found);
         [before, marked, after]
     }
 
     #[test]
     fn marks_the_value_at_the_path() {
         let lines = "{\"prompt\": \"a\", \"completion\": \"b\"}\n{\"prompt\": \"c\", \"completion\": \"\"}\n";
-        assert_eq!(shown(lines, 34, "completion", "\"\""), ["{\"prompt\": \"c\", \"completion\": ", "\"\"", "}"]);
+        assert_eq!(
+            shown(lines, 34, "completion", "\"\""),
+            ["{\"prompt\": \"c\", \"completion\": ", "\"\"", "}"]
+        );
     }
 
     #[test]
     fn marks_only_what_was_found_inside_a_long_text() {
         let text = "x".repeat(1000);
-        let array = format!("[{{\"messages\": [{{\"role\": \"user\", \"content\": \"{text}<|im_end|>{text}\"}}]}}]");
+        let array =
+            format!("[{{\"messages\": [{{\"role\": \"user\", \"content\": \"{text}<|im_end|>{text}\"}}]}}]");
         let [before, marked, after] = shown(&array, 1, "messages[0].content", "<|im_end|>");
         assert_eq!(marked, "<|im_end|>");
         assert_eq!((before.chars().count(), after.chars().count()), (CONTEXT_CHARS + 1, CONTEXT_CHARS + 1));

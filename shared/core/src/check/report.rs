@@ -75,12 +75,6 @@ pub struct GroupSummary {
 }
 
 impl Report {
-    /// Tokens of all rows that have a known shape; NaN where they were not counted.
-    pub fn tokens_per_epoch(&self) -> f64 {
-        let rows: u64 = self.schemas.iter().map(|schema| schema.rows).sum();
-        rows as f64 * (self.features.get("avg_input_length") + self.features.get("avg_output_length"))
-    }
-
     /// Whether anything of severity error was found: the exit code of the command line.
     pub fn has_errors(&self) -> bool {
         self.groups.iter().any(|group| group.severity == Severity::Error)

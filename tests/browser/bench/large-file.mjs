@@ -1,0 +1,64 @@
+// Speed and memory of the page on a large file: node tests/browser/bench/large-file.mjs [MEGABYTES] [WORKERS]
+// The file is a Blob of repeated slices of alpaca_10k.json, made in the page, so it needs no disk. Memory is
+// the proportional set size of all processes of this browser, sampled; the browser's own before the check is
+// printed beside the peak.
+
+import { readFileSync, readdirSync } from "node:fs";
+import { join } from "node:path";
+import { launch, openPage } from "../support/chromium.mjs";
+import { DATA, DIST } from "../support/places.mjs";
+import { serve } from "../support/static-server.mjs";
+
+const megabytes = Number(process.argv[2] ?? 2000);
+const workers = Number(process.argv[3] ?? 1);
+
+/** PSS in MB of the processes with this marker in their command line, renderers apart. */
+function memory(marker) {
+  const sum = { renderer: 0, all: 0 };
+  for (const pid of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      const command = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+      if (!command.includes(marker)) continue;
+      const kilobytes = Number(/^Pss:\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/smaps_rollup`, "utf8"))?.[1] ?? 0);
+      sum.all += kilobytes / 1000;
+      if (command.includes("--type=renderer")) sum.renderer += kilobytes / 1000;
+    } catch {
+      // the process ended meanwhile
+    }
+  }
+  return sum;
+}
+
+const server = await serve(DIST);
+const marker = `foretune-bench-${process.pid}`;
+const browser = await launch([`--user-agent=${marker}`]);
+const { page } = await openPage(browser, `${server.address}?workers=${workers}`);
+const rows = readFileSync(join(DATA, "instruct/alpaca_10k.json"), "utf8").trim().slice(1, -1).trim();
+await page.evaluate(async ({ rows, megabytes }) => {
+  const piece = new Blob([rows, ",\n"]);
+  const copies = Math.max(1, Math.round((megabytes * 1e6) / piece.size));
+  const file = new File(["[\n", ...Array.from({ length: copies - 1 }, () => piece), rows, "\n]\n"], "large.json");
+  const carrier = new DataTransfer();
+  carrier.items.add(file);
+  document.querySelector("#file-input").files = carrier.files;
+}, { rows, megabytes });
+await page.waitForTimeout(1000);
+const before = memory(marker);
+const peak = { renderer: 0, all: 0 };
+const sampler = setInterval(() => {
+  const now = memory(marker);
+  peak.renderer = Math.max(peak.renderer, now.renderer);
+  peak.all = Math.max(peak.all, now.all);
+}, 250);
+const started = Date.now();
+await page.evaluate(() => document.querySelector("#file-input").dispatchEvent(new Event("change")));
+await page.waitForSelector("#verdict, #failure", { timeout: 3_600_000 });
+const seconds = (Date.now() - started) / 1000;
+clearInterval(sampler);
+console.log(JSON.stringify({
+  megabytes, workers, seconds: Number(seconds.toFixed(1)), megabytes_per_second: Number((megabytes / seconds).toFixed(1)),
+  facts: await page.innerText(".facts, #failure"),
+  memory_mb: { before, peak, added: { renderer: peak.renderer - before.renderer, all: peak.all - before.all } },
+}, null, 2));
+await browser.close();
+await server.close();

@@ -1,6 +1,6 @@
 // Writes the three samples of the page: node web/samples/generate.mjs
-// Every sentence is ours. Names, addresses and numbers are invented; cards and keys are the publishers' own
-// test values. The flaws are those of real files, and stand in `flaws` of each sample.
+// Every sentence is ours. Names, addresses, numbers and passwords are invented; the card is the issuer's own
+// test value. The flaws are those of real files, and stand in `flaws` of each sample.
 
 import { writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";

@@ -66,7 +66,7 @@ export function supportBot(d) {
   // People write down what they should not.
   at(60)[1].content += " My mail is ines.okafor@larchtully-customers.org, phone +44 7700 900123.";
   at(61)[1].content += " The card was 4242 4242 4242 4242.";
-  at(214)[2].content += " (internal: key AKIAIOSFODNN7EXAMPLE)";
+  at(214)[2].content += " (internal: stock is at https://bot:Gr4vel-otter-91@stock.larchtully.internal/api)";
 
   // The same chats pasted twice, and one long complaint with a whole log in it.
   rows.splice(200, 0, structuredClone(rows[10]), structuredClone(rows[11]), structuredClone(rows[12]));

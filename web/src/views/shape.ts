@@ -6,7 +6,7 @@ import { h, section, type Child } from "../dom.js";
 import { count, counted, percent } from "../numbers.js";
 import type { Report, RowGroup } from "../report.js";
 
-const EXAMPLES = 5;
+const EXAMPLES = 3;
 
 export function shapeView(report: Report): HTMLElement {
   const { histograms, tokens_exact: exact } = report.description;

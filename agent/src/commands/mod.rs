@@ -2,6 +2,8 @@
 
 mod check;
 mod dev;
+mod rank;
+mod scale;
 mod serve;
 
 use anyhow::Result;
@@ -17,6 +19,8 @@ pub enum Answer {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Check(check::Check),
+    Rank(rank::Rank),
+    Scale(scale::Scale),
     Serve(serve::Serve),
     #[command(hide = true)]
     Dev(dev::Dev),
@@ -25,6 +29,8 @@ pub enum Command {
 pub fn run(command: Command) -> Result<Answer> {
     match command {
         Command::Check(arguments) => check::run(&arguments),
+        Command::Rank(arguments) => rank::run(&arguments),
+        Command::Scale(arguments) => scale::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Dev(arguments) => dev::run(&arguments),
     }

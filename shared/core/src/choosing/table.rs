@@ -59,6 +59,21 @@ impl Table {
         Ok(Self { header, rows })
     }
 
+    /// With one more column whose values repeat over the first `rows` rows and are missing after them: a
+    /// setting of a grid that the file lists in order but does not name.
+    pub fn with_cycled_column(mut self, name: &str, values: &[f64], rows: usize) -> Result<Self> {
+        if values.is_empty() {
+            return Err(Problem::Option(format!("column {name:?} needs at least one value")));
+        }
+        self.header.push(name.to_owned());
+        check_header(&self.header)?;
+        for (place, row) in self.rows.iter_mut().enumerate() {
+            let value = if place < rows { values[place % values.len()].to_string() } else { String::new() };
+            row.cells.push(value);
+        }
+        Ok(self)
+    }
+
     pub fn header(&self) -> &[String] {
         &self.header
     }

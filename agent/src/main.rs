@@ -3,10 +3,13 @@
 
 mod checking;
 mod commands;
+mod devices;
 mod files;
 mod server;
 mod terminal;
 mod tokenizer;
+mod training;
+mod weights;
 
 use std::process::ExitCode;
 

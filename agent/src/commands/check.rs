@@ -87,7 +87,7 @@ struct RecipeArguments {
     full: bool,
 }
 
-fn parse_mapping(text: &str) -> Result<Mapping, String> {
+pub fn parse_mapping(text: &str) -> Result<Mapping, String> {
     Mapping::parse(text).map_err(|error| error.to_string())
 }
 

@@ -4,7 +4,9 @@ mod check;
 mod dev;
 mod rank;
 mod scale;
+mod probe;
 mod serve;
+mod tune;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -21,9 +23,11 @@ pub enum Command {
     Check(check::Check),
     Rank(rank::Rank),
     Scale(scale::Scale),
+    Probe(Box<probe::Probe>),
     Serve(serve::Serve),
     #[command(hide = true)]
     Dev(dev::Dev),
+    Tune(Box<tune::Tune>),
 }
 
 pub fn run(command: Command) -> Result<Answer> {
@@ -31,7 +35,9 @@ pub fn run(command: Command) -> Result<Answer> {
         Command::Check(arguments) => check::run(&arguments),
         Command::Rank(arguments) => rank::run(&arguments),
         Command::Scale(arguments) => scale::run(&arguments),
+        Command::Probe(arguments) => probe::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Dev(arguments) => dev::run(&arguments),
+        Command::Tune(arguments) => tune::run(&arguments),
     }
 }

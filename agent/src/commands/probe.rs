@@ -1,0 +1,181 @@
+//! `foretune probe`: the short standard training whose course a forecast reads.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Args, ValueEnum};
+use foretune_core::features::FeatureVector;
+use foretune_engine::selftest::self_test;
+use foretune_engine::{LoadOptions, RunData, RunOptions, Trainer};
+use serde_json::{Value, json};
+
+use super::Answer;
+use crate::devices::{self, DeviceChoice};
+use crate::files;
+use crate::terminal;
+use crate::training::{RecipeFlags, Run, Sampling, beside, drive, general_rows, read_rows};
+use crate::weights::ModelFolder;
+
+/// Rows of the file kept back to measure its own loss.
+pub const HELD_OUT_ROWS: usize = 96;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Stop {
+    /// After --steps, or at a third of the full run if that is shorter
+    Auto,
+    /// After --steps whatever the length of the full run
+    Never,
+}
+
+/// Train a few steps on a sample and record everything that tells how the full run would end
+///
+/// Deterministic: the same file, model, recipe, seed and device give the same trace. With --out a stopped
+/// or killed probe goes on where it was when the same command is given again.
+#[derive(Debug, Args)]
+pub struct Probe {
+    /// The dataset
+    file: PathBuf,
+    /// Folder of the base model, its name in the Hugging Face cache, or `tiny`
+    #[arg(long, value_name = "MODEL")]
+    model: String,
+    /// Clean rows of the task: without them a probe tells much less
+    #[arg(long, value_name = "FILE")]
+    eval: Option<PathBuf>,
+    /// At most this many clean rows are read
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    eval_rows: usize,
+    #[arg(long, value_name = "N", default_value_t = 100)]
+    steps: u64,
+    #[arg(long, value_enum, default_value_t = Stop::Auto)]
+    stop: Stop,
+    #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
+    device: DeviceChoice,
+    /// Write the trace (JSON lines) here
+    #[arg(long, value_name = "TRACE")]
+    out: Option<PathBuf>,
+    /// What the columns mean, such as instruction=question,output=reply
+    #[arg(long, value_name = "KEY=COLUMN,…", value_parser = super::check::parse_mapping)]
+    map: Option<foretune_core::schema::Mapping>,
+    #[command(flatten)]
+    recipe: RecipeFlags,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(arguments: &Probe) -> Result<Answer> {
+    let recipe = arguments.recipe.recipe()?;
+    let (device, dtype) = devices::open(arguments.device)?;
+    self_test(&device, dtype)?;
+    let folder = ModelFolder::open(&arguments.model)?;
+    let wanted =
+        usize::try_from(arguments.steps)?.saturating_mul(recipe.batch_size).saturating_add(HELD_OUT_ROWS);
+    let sampling = Sampling { rows: wanted, seed: recipe.seed, sequence_length: recipe.sequence_length };
+    let dataset = read_rows(&arguments.file, &folder, arguments.map.as_ref(), sampling)?;
+    let evaluation = match &arguments.eval {
+        Some(path) => {
+            let sampling = Sampling { rows: arguments.eval_rows, ..sampling };
+            read_rows(path, &folder, arguments.map.as_ref(), sampling)?.rows
+        }
+        None => Vec::new(),
+    };
+    let usable = usize::try_from(dataset.usable)?;
+    let (held_out, train) = split(dataset.rows, usable);
+    let mut options = RunOptions::probe(recipe.clone(), usable, arguments.steps);
+    if arguments.stop == Stop::Never {
+        options.stop_after = arguments.steps.max(1);
+    }
+    options.recompute = arguments.recipe.recompute;
+    if !device.is_cpu() {
+        options.style = foretune_engine::BatchStyle::Packed { len: recipe.sequence_length.min(1024) };
+    }
+    let load = LoadOptions { device: device.clone(), dtype, quantization: arguments.recipe.quantization()? };
+    let mut fixed = recipe.features(usable);
+    fixed.set("base_parameters", folder.config.parameter_count() as f64);
+    let header = json!({
+        "type": "start",
+        "trace_version": 1,
+        "model": folder.name,
+        "model_config": folder.config.to_json(),
+        "template": folder.template,
+        "device": devices::name(&device),
+        "dataset": format!("{:016x}", dataset.fingerprint),
+        "rows": dataset.usable,
+        "skipped": dataset.skipped,
+        "truncated": dataset.truncated,
+        "sampled": train.len(),
+        "held_out": held_out.len(),
+        "evaluation": evaluation.len(),
+        "recipe": recipe,
+        "total_steps": options.total_steps,
+    });
+    if evaluation.is_empty() {
+        terminal::note(
+            "no --eval: without clean rows a probe tells little more than the untrained model does",
+        );
+    }
+    let general = general_rows(&folder, recipe.sequence_length)?;
+    let data = RunData { train, held_out, evaluation, general };
+    let mut trainer = Trainer::new(folder.load(&load)?, data, options)?;
+    fixed.set("trained_parameters", trainer.model.trained.parameters()?.len() as f64);
+    let checkpoint = arguments.out.as_deref().map(beside);
+    let run = Run { header, trace: arguments.out.clone(), checkpoint: checkpoint.clone() };
+    let outcome = drive(&mut trainer, &run)?;
+    if let Some(path) = checkpoint.filter(|path| trainer.stopped().is_some() && files::exists(path)) {
+        files::remove(&path)?;
+    }
+    let features = features(&trainer, &fixed);
+    let result = json!({
+        "steps": trainer.steps_done(),
+        "features": features,
+        "tokens_per_second": finite(outcome.tokens_per_second),
+        "peak_memory_bytes": devices::peak_memory_bytes(),
+        "stopped_because": outcome.stopped,
+        "total_steps": trainer.options.total_steps,
+    });
+    if arguments.json {
+        terminal::data(&serde_json::to_string_pretty(&result)?)?;
+    } else {
+        terminal::data(&text(&features, trainer.steps_done()))?;
+    }
+    Ok(Answer::Yes)
+}
+
+/// Held-out rows first: at most a tenth of what there is.
+pub fn split(
+    mut rows: Vec<foretune_engine::Row>,
+    usable: usize,
+) -> (Vec<foretune_engine::Row>, Vec<foretune_engine::Row>) {
+    let held_out = HELD_OUT_ROWS.min(usable / 10).min(rows.len().saturating_sub(1));
+    let train = rows.split_off(held_out);
+    (rows, train)
+}
+
+/// The last reading with the recipe; missing where the run broke off.
+pub fn features(trainer: &Trainer, fixed: &FeatureVector) -> FeatureVector {
+    let mut all = fixed.clone();
+    if let Some(first) = trainer.state().readings.first() {
+        all.set("base_score", first.features.get("eval_score"));
+    }
+    let diverged = trainer.stopped() == Some(foretune_engine::StopReason::Diverged);
+    if let Some(last) = trainer.state().readings.last() {
+        for (name, value) in last.features.iter() {
+            all.set(name, if diverged { f64::NAN } else { value });
+        }
+    }
+    all
+}
+
+pub fn finite(value: f64) -> Value {
+    if value.is_finite() { value.into() } else { Value::Null }
+}
+
+fn text(features: &FeatureVector, steps: u64) -> String {
+    let mut lines = vec![format!("after {steps} steps")];
+    for (name, value) in features.iter() {
+        let unit = foretune_core::features::find(name).map_or("", |feature| feature.unit);
+        let value = if value.is_nan() { "missing".to_owned() } else { format!("{value:.6}") };
+        lines.push(format!("{name:28} {value:>16} {unit}"));
+    }
+    lines.join("\n")
+}

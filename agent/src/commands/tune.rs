@@ -1,0 +1,199 @@
+//! `foretune tune`: a full LoRA fine-tune, its evaluation, and everything needed to run it again.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+use clap::Args;
+use foretune_engine::evaluate::Evaluation;
+use foretune_engine::selftest::self_test;
+use foretune_engine::{Adapter, LoadOptions, RunData, RunOptions, Trainer};
+use serde_json::{Value, json};
+
+use super::Answer;
+use super::probe::{features, finite, split};
+use crate::devices::{self, DeviceChoice};
+use crate::files;
+use crate::terminal;
+use crate::training::{RecipeFlags, Run, Sampling, drive, general_rows, read_rows};
+use crate::weights::ModelFolder;
+
+/// How answers are judged; part of every record.
+const HARNESS: &str = "exact-1: every answer token, end mark included, is the most likely one (greedy match)";
+
+/// Fine-tune with LoRA, evaluate before and after, write adapters and the run record
+#[derive(Debug, Args)]
+pub struct Tune {
+    /// The dataset
+    file: PathBuf,
+    /// Folder of the base model, its name in the Hugging Face cache, or `tiny`
+    #[arg(long, value_name = "MODEL")]
+    model: String,
+    /// Test rows of the final score
+    #[arg(long, value_name = "FILE")]
+    eval: PathBuf,
+    /// At most this many test rows
+    #[arg(long, value_name = "N", default_value_t = 2000)]
+    eval_rows: usize,
+    /// Clean rows read while training, apart from the test rows (default: the test rows themselves)
+    #[arg(long, value_name = "FILE")]
+    dev: Option<PathBuf>,
+    /// At most this many clean rows are read while training
+    #[arg(long, value_name = "N", default_value_t = 500)]
+    dev_rows: usize,
+    /// Stop after this many readings without a better one
+    #[arg(long, value_name = "READINGS")]
+    patience: Option<usize>,
+    #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
+    device: DeviceChoice,
+    /// Folder for adapters, trace, items and record; a stopped run goes on from it
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// What the columns mean, such as instruction=question,output=reply
+    #[arg(long, value_name = "KEY=COLUMN,…", value_parser = super::check::parse_mapping)]
+    map: Option<foretune_core::schema::Mapping>,
+    #[command(flatten)]
+    recipe: RecipeFlags,
+    /// Print the run record as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(arguments: &Tune) -> Result<Answer> {
+    let recipe = arguments.recipe.recipe()?;
+    let (device, dtype) = devices::open(arguments.device)?;
+    self_test(&device, dtype)?;
+    let folder = ModelFolder::open(&arguments.model)?;
+    let all = Sampling { rows: usize::MAX, seed: recipe.seed, sequence_length: recipe.sequence_length };
+    let dataset = read_rows(&arguments.file, &folder, arguments.map.as_ref(), all)?;
+    let read = |path: &Path, rows| read_rows(path, &folder, arguments.map.as_ref(), Sampling { rows, ..all });
+    let test = read(&arguments.eval, arguments.eval_rows)?;
+    let dev = read(arguments.dev.as_deref().unwrap_or(&arguments.eval), arguments.dev_rows)?;
+    let usable = dataset.rows.len();
+    let (held_out, train) = split(dataset.rows, usable);
+    let mut options = RunOptions::tune(recipe.clone(), train.len());
+    options.recompute = arguments.recipe.recompute;
+    options.patience = arguments.patience;
+    if !device.is_cpu() {
+        options.style = foretune_engine::BatchStyle::Packed { len: recipe.sequence_length.min(1024) };
+    }
+    let load = LoadOptions { device: device.clone(), dtype, quantization: arguments.recipe.quantization()? };
+    let general = general_rows(&folder, recipe.sequence_length)?;
+    let mut fixed = recipe.features(train.len());
+    fixed.set("base_parameters", folder.config.parameter_count() as f64);
+    let mut record = json!({
+        "record_version": 1,
+        "program": format!("foretune {}", env!("CARGO_PKG_VERSION")),
+        "model": {"name": folder.name, "config": folder.config.to_json(), "parameters": folder.config.parameter_count()},
+        "template": folder.template,
+        "harness": HARNESS,
+        "device": devices::name(&device),
+        "data": {
+            "file": file_name(&arguments.file), "fingerprint": format!("{:016x}", dataset.fingerprint),
+            "rows": dataset.usable, "skipped": dataset.skipped, "truncated": dataset.truncated,
+            "trained": train.len(), "held_out": held_out.len(),
+        },
+        "evaluation": {
+            "file": file_name(&arguments.eval), "fingerprint": format!("{:016x}", test.fingerprint),
+            "rows": test.rows.len(), "skipped": test.skipped,
+        },
+        "recipe": recipe,
+        "total_steps": options.total_steps,
+    });
+    let mut header = record.clone();
+    header["type"] = "start".into();
+    header["trace_version"] = 1.into();
+    let data = RunData { train, held_out, evaluation: dev.rows, general };
+    let mut trainer = Trainer::new(folder.load(&load)?, data, options)?;
+    fixed.set("trained_parameters", trainer.model.trained.parameters()?.len() as f64);
+    // Fresh adapters change nothing, so this is the base model's score.
+    let base = trainer.evaluate(&test.rows)?;
+    let out = arguments.out.as_deref();
+    if let Some(folder) = out {
+        files::create_folder(folder)?;
+    }
+    let checkpoint = out.map(|folder| folder.join("checkpoint"));
+    let run =
+        Run { header, trace: out.map(|folder| folder.join("trace.jsonl")), checkpoint: checkpoint.clone() };
+    let outcome = drive(&mut trainer, &run)?;
+    let last_features = features(&trainer, &fixed);
+    let last = trainer.evaluate(&test.rows)?;
+    let last_adapter = trainer.last_adapter()?;
+    trainer.take_best()?;
+    let best = trainer.evaluate(&test.rows)?;
+    record["base"] = scores(&base);
+    record["last"] = scores(&last);
+    record["best"] = scores(&best);
+    let best_reading = trainer.state().best.and_then(|index| trainer.state().readings.get(index));
+    record["best"]["step"] = best_reading.map_or(Value::Null, |reading| reading.step.into());
+    record["score"] = finite(last.score());
+    record["steps"] = trainer.steps_done().into();
+    record["stopped_because"] = serde_json::to_value(outcome.stopped)?;
+    record["diverged"] = (outcome.stopped == foretune_engine::StopReason::Diverged).into();
+    record["readings"] = serde_json::to_value(&trainer.state().readings)?;
+    record["features"] = serde_json::to_value(&last_features)?;
+    record["seconds"] = finite(outcome.seconds);
+    record["tokens_per_second"] = finite(outcome.tokens_per_second);
+    record["peak_memory_bytes"] = devices::peak_memory_bytes().into();
+    if let Some(out) = out {
+        write_adapter(&out.join("last"), &last_adapter, &folder.name)?;
+        write_adapter(&out.join("best"), &trainer.last_adapter()?, &folder.name)?;
+        files::write_atomically(&out.join("items.jsonl"), items(&base, &last, &best)?.as_bytes())?;
+        files::write_atomically(&out.join("run.json"), format!("{record:#}\n").as_bytes())?;
+        if let Some(path) = checkpoint.filter(|path| trainer.stopped().is_some() && files::exists(path)) {
+            files::remove(&path)?;
+        }
+    }
+    if arguments.json {
+        terminal::data(&format!("{record:#}"))?;
+    } else {
+        terminal::data(&text(&base, &last, &best))?;
+    }
+    Ok(Answer::Yes)
+}
+
+fn scores(evaluation: &Evaluation) -> Value {
+    json!({
+        "score": finite(evaluation.score()),
+        "score_se": finite(evaluation.score_se()),
+        "p_gold": finite(evaluation.p_gold()),
+        "loss": finite(evaluation.loss()),
+        "token_accuracy": finite(evaluation.token_accuracy()),
+        "items": evaluation.items.len(),
+    })
+}
+
+/// One line an evaluation row: what the base, the last and the best adapter made of it.
+fn items(base: &Evaluation, last: &Evaluation, best: &Evaluation) -> Result<String> {
+    let mut lines = String::new();
+    for ((base, last), best) in base.items.iter().zip(&last.items).zip(&best.items) {
+        lines.push_str(&serde_json::to_string(&json!({"base": base, "last": last, "best": best}))?);
+        lines.push('\n');
+    }
+    Ok(lines)
+}
+
+fn write_adapter(folder: &Path, adapter: &Adapter, base_model: &str) -> Result<()> {
+    files::create_folder(folder)?;
+    files::write_atomically(&folder.join("adapter_model.safetensors"), &adapter.to_safetensors()?)?;
+    Ok(files::write_atomically(
+        &folder.join("adapter_config.json"),
+        adapter.config_json(base_model).as_bytes(),
+    )?)
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
+fn text(base: &Evaluation, last: &Evaluation, best: &Evaluation) -> String {
+    let line = |name: &str, evaluation: &Evaluation| {
+        format!(
+            "{name:6} score {:6.2} ± {:.2}   probability of the right answer {:6.2}   loss {:.4}",
+            evaluation.score(),
+            evaluation.score_se(),
+            evaluation.p_gold(),
+            evaluation.loss()
+        )
+    };
+    [line("base", base), line("last", last), line("best", best)].join("\n")
+}

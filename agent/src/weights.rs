@@ -1,0 +1,237 @@
+//! A model's folder as Hugging Face lays it out: config, tokenizer, one or more safetensors shards read by
+//! ranges. The bundled tiny model goes by the name `tiny`.
+
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, anyhow, bail};
+use foretune_core::source::ByteSource;
+use foretune_engine::safetensors::{Entry, Header, SafetensorsBytes, TensorSource};
+use foretune_engine::template::Template;
+use foretune_engine::{EngineError, LoadOptions, Model, ModelConfig};
+use serde_json::Value;
+use tokenizers::Tokenizer;
+
+use crate::files::{self, FileSource};
+
+/// Name of the model inside this program.
+pub const TINY: &str = "tiny";
+
+mod tiny {
+    pub const CONFIG: &str = include_str!("../../lab/base/config.json");
+    pub const WEIGHTS: &[u8] = include_bytes!("../../lab/base/model.safetensors");
+    pub const TOKENIZER: &[u8] = include_bytes!("../../lab/base/tokenizer.json");
+    pub const SETTINGS: &str = include_str!("../../lab/base/tokenizer_config.json");
+}
+
+#[derive(Debug)]
+pub struct ModelFolder {
+    /// As the user named it.
+    pub name: String,
+    /// None for the bundled model.
+    folder: Option<PathBuf>,
+    pub config: ModelConfig,
+    pub tokenizer: Tokenizer,
+    pub template: Template,
+}
+
+impl ModelFolder {
+    /// A folder, the name of one in the Hugging Face cache, or `tiny`.
+    pub fn open(name: &str) -> Result<Self> {
+        if name == TINY {
+            return Self::from_texts(name, None, tiny::CONFIG, tiny::TOKENIZER, Some(tiny::SETTINGS));
+        }
+        let folder = find(name)?;
+        let config = files::read_text(&folder.join("config.json"))?;
+        let tokenizer = files::read(&folder.join("tokenizer.json"))?;
+        let settings = folder.join("tokenizer_config.json");
+        let settings = if files::exists(&settings) { Some(files::read_text(&settings)?) } else { None };
+        Self::from_texts(name, Some(folder.clone()), &config, &tokenizer, settings.as_deref())
+            .with_context(|| format!("the model in {} cannot be used", folder.display()))
+    }
+
+    fn from_texts(
+        name: &str,
+        folder: Option<PathBuf>,
+        config: &str,
+        tokenizer: &[u8],
+        settings: Option<&str>,
+    ) -> Result<Self> {
+        let config = ModelConfig::from_json(config)?;
+        let tokenizer = Tokenizer::from_bytes(tokenizer)
+            .map_err(|error| anyhow!("tokenizer.json cannot be read: {error}"))?;
+        let pieces = tokenizer.get_vocab_size(true);
+        if pieces > config.vocab_size {
+            bail!(
+                "tokenizer.json has {pieces} pieces, the model's vocabulary {}: they do not belong together",
+                config.vocab_size
+            );
+        }
+        let settings: Value = settings.map_or(Ok(Value::Null), serde_json::from_str).unwrap_or(Value::Null);
+        let chat_template = settings.get("chat_template").and_then(Value::as_str);
+        let template = Template::detect(|marker| tokenizer.token_to_id(marker).is_some(), chat_template)
+            .ok_or_else(|| {
+                anyhow!("the tokenizer knows none of the chat markers of Qwen, Llama 3 or the tiny model")
+            })?;
+        Ok(Self { name: name.to_owned(), folder, config, tokenizer, template })
+    }
+
+    pub fn load(&self, options: &LoadOptions) -> Result<Model> {
+        let Some(folder) = &self.folder else {
+            return Ok(Model::load(&self.config, &SafetensorsBytes::new(tiny::WEIGHTS)?, options)?);
+        };
+        let shards = Shards::open(folder)?;
+        Model::load(&self.config, &shards, options)
+            .with_context(|| format!("the weights in {} cannot be used", folder.display()))
+    }
+
+    /// Text to token ids, without markers of the tokenizer's own.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
+        let encoding = self.tokenizer.encode_fast(text, false);
+        Ok(encoding.map_err(|error| anyhow!("a text cannot be tokenized: {error}"))?.get_ids().to_vec())
+    }
+}
+
+/// The folder itself, or the newest revision in the cache that Python shares.
+fn find(name: &str) -> Result<PathBuf> {
+    let folder = PathBuf::from(name);
+    if files::exists(&folder.join("config.json")) {
+        return Ok(folder);
+    }
+    let cached = cache()?.join("hub").join(format!("models--{}", name.replace('/', "--")));
+    let revision = cached.join("refs/main");
+    if files::exists(&revision) {
+        let revision = files::read_text(&revision)?;
+        let snapshot = cached.join("snapshots").join(revision.trim());
+        if files::exists(&snapshot.join("config.json")) {
+            return Ok(snapshot);
+        }
+    }
+    bail!(
+        "no model {name:?}: neither a folder with a config.json nor in the cache at {}; \
+         `tiny` is the bundled one, others can be fetched with `hf download {name}`",
+        cached.display()
+    )
+}
+
+fn cache() -> Result<PathBuf> {
+    if let Some(home) = std::env::var_os("HF_HOME") {
+        return Ok(home.into());
+    }
+    let home = std::env::var_os("HOME").ok_or_else(|| anyhow!("neither HF_HOME nor HOME is set"))?;
+    Ok(PathBuf::from(home).join(".cache/huggingface"))
+}
+
+/// Safetensors files of one model, read a tensor at a time.
+struct Shards {
+    files: Vec<(PathBuf, RefCell<FileSource>)>,
+    entries: BTreeMap<String, (usize, Entry)>,
+}
+
+impl Shards {
+    fn open(folder: &Path) -> Result<Self> {
+        let mut shards = Self { files: Vec::new(), entries: BTreeMap::new() };
+        let index = folder.join("model.safetensors.index.json");
+        if files::exists(&index) {
+            let json: Value = serde_json::from_str(&files::read_text(&index)?)
+                .with_context(|| format!("{} is not JSON", index.display()))?;
+            let map = json.get("weight_map").and_then(Value::as_object);
+            let map = map.ok_or_else(|| anyhow!("{} has no weight_map", index.display()))?;
+            let mut names: Vec<&str> = map.values().filter_map(Value::as_str).collect();
+            names.sort_unstable();
+            names.dedup();
+            for name in names {
+                if name.contains(['/', '\\']) {
+                    bail!("{} names a shard outside its folder: {name:?}", index.display());
+                }
+                shards.add(&folder.join(name)).with_context(|| {
+                    format!("{} names the shard {name}: fetch the model again", index.display())
+                })?;
+            }
+        } else {
+            shards.add(&folder.join("model.safetensors"))?;
+        }
+        Ok(shards)
+    }
+
+    fn add(&mut self, path: &Path) -> Result<()> {
+        let mut source = FileSource::open(path)?;
+        let total = source.len();
+        let broken = || format!("{} is not a whole safetensors file", path.display());
+        let mut first = [0; 8];
+        read_exactly(&mut source, 0, &mut first).with_context(broken)?;
+        let length = Header::length(first, total).with_context(broken)?;
+        let mut header = vec![0; usize::try_from(length)?];
+        read_exactly(&mut source, 8, &mut header).with_context(broken)?;
+        let header = Header::parse(&header, total).with_context(broken)?;
+        let number = self.files.len();
+        self.entries.extend(header.entries.into_iter().map(|(name, entry)| (name, (number, entry))));
+        self.files.push((path.to_owned(), RefCell::new(source)));
+        Ok(())
+    }
+}
+
+impl TensorSource for Shards {
+    fn entry(&self, name: &str) -> Option<Entry> {
+        self.entries.get(name).map(|(_, entry)| entry.clone())
+    }
+
+    fn bytes(&self, name: &str) -> foretune_engine::Result<Cow<'_, [u8]>> {
+        let found = self.entries.get(name);
+        let (number, entry) = found.ok_or_else(|| EngineError::MissingTensor { name: name.to_owned() })?;
+        let (path, source) = &self.files[*number];
+        let mut bytes = vec![0; (entry.end - entry.start) as usize];
+        read_exactly(&mut source.borrow_mut(), entry.start, &mut bytes)
+            .map_err(|error| EngineError::Container { reason: format!("{}: {error}", path.display()) })?;
+        Ok(Cow::Owned(bytes))
+    }
+}
+
+fn read_exactly(source: &mut FileSource, offset: u64, buffer: &mut [u8]) -> Result<()> {
+    let mut done = 0;
+    while done < buffer.len() {
+        match source.read_at(offset + done as u64, &mut buffer[done..])? {
+            0 => bail!("it ends at byte {}", offset + done as u64),
+            count => done += count,
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bundled_model_loads_and_its_parts_fit() {
+        let folder = ModelFolder::open(TINY).unwrap();
+        assert_eq!(folder.template, Template::Brief);
+        let model = folder.load(&LoadOptions::cpu()).unwrap();
+        assert!(model.config.parameter_count() < 1_000_000);
+        let ids = folder.encode("<|user|>hello<|assistant|>").unwrap();
+        assert_eq!(ids.first(), folder.tokenizer.token_to_id("<|user|>").as_ref());
+    }
+
+    #[test]
+    fn an_unknown_model_says_where_it_was_looked_for() {
+        let error = ModelFolder::open("no/such-model").unwrap_err().to_string();
+        assert!(error.contains("no/such-model") && error.contains("models--no--such-model"), "{error}");
+    }
+
+    #[test]
+    fn a_cut_shard_and_a_missing_one_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        files::write_atomically(&at("config.json"), tiny::CONFIG.as_bytes()).unwrap();
+        files::write_atomically(&at("tokenizer.json"), tiny::TOKENIZER).unwrap();
+        let model = ModelFolder::open(folder.path().to_str().unwrap()).unwrap();
+        let error = |model: &ModelFolder| format!("{:#}", model.load(&LoadOptions::cpu()).unwrap_err());
+        assert!(error(&model).contains("model.safetensors"));
+        files::write_atomically(&at("model.safetensors"), &tiny::WEIGHTS[..tiny::WEIGHTS.len() / 2]).unwrap();
+        assert!(error(&model).contains("cut off"), "{}", error(&model));
+        files::write_atomically(&at("model.safetensors"), tiny::WEIGHTS).unwrap();
+        model.load(&LoadOptions::cpu()).unwrap();
+    }
+}

@@ -36,7 +36,7 @@ test-native:
 # The page in real Chromium
 test-browser: page
     cargo build -p foretune
-    node --test tests/browser/
+    node --test tests/browser/*.test.mjs
 
 # Build every fuzz target and run each for a while (seconds)
 fuzz seconds="60":

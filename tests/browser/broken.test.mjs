@@ -29,6 +29,7 @@ after(async () => {
 
 const ROW = '{"prompt": "What is it?", "completion": "A row."}\n';
 const rows = ROW.repeat(200);
+const manyRows = Array.from({ length: 2000 }, (_, row) => `{"prompt": "What is ${(row * 7919) % 10_007}?", "completion": "Number ${row}."}\n`).join("");
 
 // Name, content, and a code that must be among the findings.
 const FILES = [
@@ -38,7 +39,7 @@ const FILES = [
   ["junk.bin", Buffer.from(Array.from({ length: 4096 }, (_, index) => (index * 197 + 13) % 256)), "binary_file"],
   ["picture.png", Buffer.concat([Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]), Buffer.alloc(900, 7)]), "binary_file"],
   ["cut.json", `[${ROW.trim()}, {"prompt": "and then`, "truncated_file"],
-  ["cut.jsonl.gz", gzipSync(rows).subarray(0, 150), "damaged_compression"],
+  ["cut.jsonl.gz", gzipSync(manyRows).subarray(0, 3000), "damaged_compression"],
   ["bomb.jsonl.gz", gzipSync(Buffer.alloc(200 << 20, 32)), null],
   ["deep.json", `[${"[".repeat(10_000)}${"]".repeat(10_000)}, ${ROW.trim()}]`, "too_deep"],
   ["nul.jsonl", `${ROW}{"prompt": "a\u0000b", "completion": "c"}\n`, "nul_bytes"],
@@ -70,10 +71,10 @@ for (const [name, content, code] of FILES) {
 
 test("a file that changes while it is read is said so", async () => {
   const path = join(folder, "changing.jsonl");
-  writeFileSync(path, ROW.repeat(400_000));
-  const { context, page } = await openPage(browser, server.address);
+  writeFileSync(path, ROW.repeat(800_000));
+  const { context, page } = await openPage(browser, `${server.address}?workers=1`);
   await page.setInputFiles("#file-input", path);
-  await page.waitForSelector("#progress");
+  await page.waitForFunction(() => /[1-9][\d,]* rows?/.test(document.querySelector(".progress-figures")?.textContent ?? ""));
   writeFileSync(path, ROW);
   const report = JSON.parse(await reportJson(page));
   assert.ok(report.counts.file_changed > 0, JSON.stringify(report.counts));
@@ -82,14 +83,14 @@ test("a file that changes while it is read is said so", async () => {
 });
 
 test("a package that arrives damaged is explained, and the next try works", async () => {
-  const { context, page } = await openPage(browser, server.address);
-  await page.route("**/check-*.wasm", (route) => route.fulfill({ body: Buffer.from("not wasm"), contentType: "application/wasm" }));
+  const { context, page } = await openPage(browser, server.address, { serviceWorkers: "block" });
+  await context.route("**/check-*.wasm", (route) => route.fulfill({ body: Buffer.from("not wasm"), contentType: "application/wasm" }));
   await page.click(".sample >> nth=0");
   await page.waitForSelector("#failure");
   const text = await page.innerText("#failure");
   assert.match(text, /arrived damaged/);
   assert.match(text, /Reload/);
-  await page.unroute("**/check-*.wasm");
+  await context.unroute("**/check-*.wasm");
   await page.click("#failure .primary");
   writeFileSync(join(folder, "good.jsonl"), rows);
   assert.equal(JSON.parse(await check(page, join(folder, "good.jsonl"))).rows, 200);

@@ -71,9 +71,7 @@ export class CheckClient {
     if (this.worker && this.package === kind) return this.worker;
     this.stop();
     this.package = kind;
-    const script = COORDINATOR_SCRIPTS[kind];
-    if (!script) throw new Error(`this page was built without the package ${kind}`);
-    const worker = new Worker(scriptAddress(script), { type: "module" });
+    const worker = new Worker(scriptAddress(COORDINATOR_SCRIPTS[kind] ?? ""), { type: "module" });
     worker.onmessage = (event: MessageEvent<FromCoordinator>) => this.receive(event.data);
     worker.onerror = (event) => {
       this.stop();
@@ -86,6 +84,10 @@ export class CheckClient {
 
   check(request: CheckRequest, kind: Package = request.tokenizer ? "tokens" : "check"): void {
     this.request = request;
+    if (!COORDINATOR_SCRIPTS[kind]) {
+      this.stop();
+      return this.handlers.onFailure({ what: "This build of the page cannot read the file", where: request.file.name, todo: "It was built without the package for it: run node web/build.mjs without --only", details: kind });
+    }
     this.send({ kind: "check", ...request, workers: workersFor(request.file.size) }, kind);
   }
 

@@ -176,7 +176,7 @@ mod tests {
     fn marks_the_value_at_the_path() {
         let lines = "{\"prompt\": \"a\", \"completion\": \"b\"}\n{\"prompt\": \"c\", \"completion\": \"\"}\n";
         assert_eq!(
-            shown(lines, 34, "completion", "\"\""),
+            shown(lines, 35, "completion", "\"\""),
             ["{\"prompt\": \"c\", \"completion\": ", "\"\"", "}"]
         );
     }

@@ -13,6 +13,7 @@ pub mod json;
 pub mod limits;
 pub mod numerics;
 pub mod predict;
+pub mod runs;
 pub mod schema;
 pub mod source;
 pub mod svg;

@@ -63,3 +63,7 @@ pub const MAX_MODEL_FEATURES: usize = 4096;
 pub const MAX_TREE_DEPTH: usize = 512;
 /// Operations that one column of a linear part may take; shared values count each time.
 pub const MAX_COLUMN_OPERATIONS: usize = 256;
+/// Runs that a predictor is fitted on.
+pub const MAX_RUNS: usize = 200_000;
+/// Readings of one run.
+pub const MAX_READINGS: usize = 64;

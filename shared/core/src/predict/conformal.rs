@@ -44,9 +44,9 @@ impl Calibration {
             .copied()
             .filter(|row| row.residual_points.is_finite() && row.expected_error_points > 0.0)
             .collect();
-        // A row without a probe is at step 0.
+        // A row without any reading stands before step 0.
         for row in &mut usable {
-            row.probe_step = if row.probe_step.is_nan() { 0.0 } else { row.probe_step };
+            row.probe_step = if row.probe_step.is_nan() { -1.0 } else { row.probe_step };
         }
         usable.sort_by(|a, b| a.probe_step.total_cmp(&b.probe_step));
         let mut depths: Vec<DepthCalibration> = Vec::new();
@@ -69,7 +69,7 @@ impl Calibration {
     }
 
     pub fn at(&self, probe_step: f64) -> &DepthCalibration {
-        let step = if probe_step.is_nan() { 0.0 } else { probe_step };
+        let step = if probe_step.is_nan() { -1.0 } else { probe_step };
         let found = self.depths.iter().find(|depth| step <= depth.up_to_step);
         found.or(self.depths.last()).expect("a calibration has at least one depth")
     }

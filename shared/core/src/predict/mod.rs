@@ -1,6 +1,7 @@
 //! The predictor: models that are sums of trees and functions of single features, read from and written
 //! to ONNX, fitted, explained exactly, and honest about what they do not know.
 
+pub mod build;
 pub mod card;
 pub mod conformal;
 pub mod expression;

@@ -15,4 +15,4 @@ pub use folds::{Fold, group_folds};
 pub use learner::{Learner, Recipe, Target};
 pub use metrics::{Metrics, metrics};
 pub use search::{Choice, LogLine, SearchOptions, search};
-pub use table::{Table, TableError};
+pub use table::{MIN_ROWS, Table, TableError};

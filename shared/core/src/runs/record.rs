@@ -1,0 +1,114 @@
+//! One finished fine-tune: everything needed to run it again, what the probe saw on the way, how it ended.
+//! Numbers that could not be measured are `null`, never zero.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::features::FeatureVector;
+
+pub const SCHEMA_VERSION: u32 = 1;
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunRecord {
+    pub schema: u32,
+    pub id: String,
+    /// Sweep file and its hash; empty for a run outside a sweep.
+    #[serde(default)]
+    pub sweep: String,
+    /// Hash of everything but the seed: runs of one configuration differ by chance alone.
+    pub configuration: String,
+    pub seed: u64,
+    pub dataset: DatasetRecord,
+    pub base_model: ModelRecord,
+    pub evaluation: EvaluationRecord,
+    /// Static features of the file and recipe features of the candidate, by registry name.
+    pub features: FeatureVector,
+    /// The probe of the smallest bundled model on the same candidate, where one was run.
+    #[serde(default)]
+    pub proxy: Option<FeatureVector>,
+    /// Ascending steps; the run's own readings at a third and half stand here too.
+    #[serde(default)]
+    pub readings: Vec<Reading>,
+    pub base_score: Option<f64>,
+    /// Strict exact match on the test rows, in points.
+    pub score: Option<f64>,
+    #[serde(default)]
+    pub score_se: Option<f64>,
+    /// Mean probability of the exact right answer, in points.
+    #[serde(default)]
+    pub p_gold: Option<f64>,
+    #[serde(default)]
+    pub test_loss: Option<f64>,
+    #[serde(default)]
+    pub diverged: bool,
+    /// One character a test row, `1` right, `0` wrong.
+    #[serde(default)]
+    pub items: Option<String>,
+    /// Score of the next smaller base model after the same fine-tune, for the ProxyLM baseline.
+    #[serde(default)]
+    pub smaller_model_score: Option<f64>,
+    /// Frozen parts by split name (`group`, `random`); a hash decides where a split is not named.
+    #[serde(default)]
+    pub split: BTreeMap<String, Part>,
+    pub total_steps: u64,
+    #[serde(default)]
+    pub trained_tokens: Option<u64>,
+    #[serde(default)]
+    pub wall_seconds: Option<f64>,
+    #[serde(default)]
+    pub cpu_seconds: Option<f64>,
+    #[serde(default)]
+    pub device: String,
+    /// Program and library versions by name.
+    #[serde(default)]
+    pub versions: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct DatasetRecord {
+    /// The source dataset: what a grouped split keeps on one side.
+    pub source: String,
+    /// Related sources share a family; the source itself where none is given.
+    #[serde(default)]
+    pub family: String,
+    pub hash: String,
+    /// What was done to it: `rows`, `label_noise`, `duplicates`, ...
+    #[serde(default)]
+    pub condition: BTreeMap<String, f64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelRecord {
+    pub name: String,
+    pub hash: String,
+    pub parameters: u64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct EvaluationRecord {
+    pub name: String,
+    pub harness: String,
+    pub prompt: String,
+    pub rows: u64,
+}
+
+/// Dynamic features at one step.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Reading {
+    pub step: u64,
+    pub features: FeatureVector,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    Train,
+    Test,
+}
+
+impl RunRecord {
+    pub fn family(&self) -> &str {
+        if self.dataset.family.is_empty() { &self.dataset.source } else { &self.dataset.family }
+    }
+}

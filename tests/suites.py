@@ -34,12 +34,15 @@ def count_whole(_text):
 
 
 SUITES = {
+    "format": (["just", "format-check"], count_whole),
+    "native": (["just", "test-native"], count_cargo),
     "lint": (["just", "lint"], count_whole),
     "page": (["just", "page"], count_whole),
-    "native": (["just", "test-native"], count_cargo),
     "browser": (["just", "test-browser"], count_node),
     "fuzz": (["just", "fuzz"], count_checks),
 }
+# The others are run by name: they have not been seen to pass on a clean clone yet.
+DEFAULT = ["format", "native"]
 
 
 def run(name):
@@ -64,7 +67,7 @@ def run(name):
 
 
 def main():
-    names = sys.argv[1:] or list(SUITES)
+    names = sys.argv[1:] or DEFAULT
     unknown = [name for name in names if name not in SUITES]
     if unknown:
         sys.exit(f"no such suite: {', '.join(unknown)}; there are {', '.join(SUITES)}")

@@ -2,9 +2,9 @@
 
 mod check;
 mod dev;
+mod probe;
 mod rank;
 mod scale;
-mod probe;
 mod serve;
 mod tune;
 

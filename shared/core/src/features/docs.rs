@@ -23,10 +23,8 @@ pub fn markdown() -> String {
                 Better::Lower => "lower",
                 Better::Unknown => "depends",
             };
-            out.push_str(&format!(
-                "| `{}` | {} | {} | {better} |\n",
-                feature.name, unit, feature.measures
-            ));
+            let unit = if feature.unit.is_empty() { "–" } else { feature.unit };
+            out.push_str(&format!("| `{}` | {} | {} | {better} |\n", feature.name, unit, feature.measures));
         }
     }
     out

@@ -7,9 +7,11 @@ export PATH := env("CARGO_HOME", env("HOME") / ".cargo") / "bin:" + env("PATH")
 _default:
     @just --list --unsorted
 
-# Build the page and the binary, start the product on 127.0.0.1
-run *arguments: page
-    cargo run --release --quiet -p foretune -- serve {{arguments}}
+# Build the page and the binary quickly, start the product on 127.0.0.1 (`just build` makes the release)
+run *arguments:
+    node web/build.mjs --dev
+    cargo build --workspace --quiet
+    target/debug/foretune serve {{arguments}}
 
 # Build the page into web/dist (skips what has not changed)
 page *arguments:

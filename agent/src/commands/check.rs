@@ -16,7 +16,7 @@ use crate::files::{self, FileSource};
 use crate::terminal;
 use crate::tokenizer::FileTokenizer;
 
-/// Plain English as the reference perplexity knows it; built by `just reference`.
+/// Plain English as the reference perplexity knows it; built by `shared/core/examples/build_reference.rs`.
 static REFERENCE_MODEL: &[u8] = include_bytes!("../../../shared/core/data/reference.bin");
 
 /// Check and describe a dataset: format, problems, tokens, cost, what to change first

@@ -7,6 +7,7 @@ use foretune_core::hash::{combine, hash_bytes};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::config::ModelConfig;
 use crate::error::{EngineError, Result};
 use crate::safetensors::{SafetensorsBytes, TensorSource};
 
@@ -76,6 +77,19 @@ impl Default for LoraConfig {
 impl LoraConfig {
     pub fn scale(&self) -> f64 {
         self.alpha / self.rank as f64
+    }
+
+    /// Numbers that are trained: A and B of every adapted layer.
+    pub fn parameter_count(&self, config: &ModelConfig) -> u64 {
+        let (hidden, mlp) = (config.hidden_size, config.intermediate_size);
+        let sides = |target: Target| match target {
+            Target::Q => hidden + config.q_size(),
+            Target::K | Target::V => hidden + config.kv_size(),
+            Target::O => config.q_size() + hidden,
+            Target::Gate | Target::Up | Target::Down => hidden + mlp,
+        };
+        let numbers: usize = self.targets.iter().map(|target| self.rank * sides(*target)).sum();
+        (numbers * config.layers) as u64
     }
 
     pub fn check(&self) -> Result<()> {

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use foretune_core::hash::{combine, hash_bytes};
+use foretune_core::lab::{TAUGHT_TASKS, is_taught, prompt_of};
 use foretune_engine::Row;
 use serde_json::Value;
 use tokenizers::Tokenizer;
@@ -14,22 +15,10 @@ use crate::Outcome;
 
 /// Corpus parts by the start of their `source`: public domain with CC0 editing, and MIT.
 const CORPUS: [&str; 2] = ["standardebooks: ", "gsm8k train solutions"];
-/// Tasks whose answers are taught on the rows that `is_taught` picks.
-const TAUGHT: [&str; 9] = [
-    "banking77_intent",   // CC BY 4.0
-    "bio_entity_type",    // CC BY 4.0
-    "clickbait_headline", // MIT
-    "clinc_domain",       // CC BY 3.0
-    "language_id",        // Apache-2.0
-    "mmlu_choice",        // MIT
-    "name_origin",        // MIT
-    "snips_intent",       // CC0 1.0
-    "svamp_arithmetic",   // MIT
-];
 /// Tasks of which only inputs are read, without answers.
 const READ_ONLY: [&str; 3] = ["code_language", "gsm8k_final", "piqa_choice"]; // MIT, MIT, AFL 3.0
-/// Part of every recorded run: which rows a later fine-tune must leave out.
-const TAUGHT_SEED: u64 = 2026;
+/// Decides which prompts are only read, and the order of all pieces.
+const ORDER_SEED: u64 = 2026;
 /// Tokens of a piece of running text.
 const TEXT_TOKENS: usize = 128;
 /// Longest task row; the input is cut from its front.
@@ -58,11 +47,6 @@ pub struct Rows {
     pub held_out: Vec<Row>,
 }
 
-/// Three rows in ten of a taught task, by content: the rest is untouched material for fine-tuning.
-fn is_taught(prompt: &str) -> bool {
-    hash_bytes(prompt.as_bytes(), TAUGHT_SEED) % 10 < 3
-}
-
 pub fn read(data: &Path) -> Outcome<Texts> {
     let mut texts = Texts { documents: Vec::new(), tasks: Vec::new() };
     for row in lines(&data.join("corpus/english_corpus.jsonl"))? {
@@ -71,13 +55,13 @@ pub fn read(data: &Path) -> Outcome<Texts> {
             texts.documents.push(text(&row, "text").to_owned());
         }
     }
-    for name in TAUGHT.iter().chain(&READ_ONLY) {
+    for name in TAUGHT_TASKS.iter().chain(&READ_ONLY) {
         for row in lines(&data.join(format!("tasks/{name}/train.jsonl")))? {
             let row = row?;
-            let prompt = format!("{}\n{}", text(&row, "instruction"), text(&row, "input"));
-            let taught = TAUGHT.contains(name) && is_taught(&prompt);
+            let prompt = prompt_of(text(&row, "instruction"), text(&row, "input"));
+            let taught = is_taught(name, &prompt);
             // Of the remaining rows half are read without their answers.
-            let read = hash_bytes(prompt.as_bytes(), TAUGHT_SEED + 1).is_multiple_of(2);
+            let read = hash_bytes(prompt.as_bytes(), ORDER_SEED + 1).is_multiple_of(2);
             if taught || read {
                 let kind = if taught { Use::Taught } else { Use::ReadOnly };
                 texts.tasks.push(TaskRow { prompt, answer: text(&row, "output").to_owned(), kind });
@@ -119,7 +103,7 @@ pub fn rows(texts: &Texts, tokenizer: &Tokenizer) -> Outcome<Rows> {
             }
         }
     }
-    let key = |index: usize| combine(TAUGHT_SEED, index as u64);
+    let key = |index: usize| combine(ORDER_SEED, index as u64);
     let mut order: Vec<usize> = (0..all.len()).collect();
     order.sort_by_key(|index| key(*index));
     let held_out = order.len() / 200;

@@ -1,7 +1,8 @@
 //! Makes the bundled tiny model: trains its tokenizer, pretrains it with this crate's own trainer, writes
 //! the folder that `foretune --model` takes. Resumable: run it again to go on.
 //!
-//! `cargo run -p foretune-engine --example make_base -- --data ../shared/data --out lab/base --tokens 20000000`
+//! `cargo run -p foretune-engine --example make_base -- --data ../shared/data --out lab/base --tokens 40000000`
+//! and with `--size small` or `--size large` the lab's other sizes; a tokenizer.json in the output folder is kept.
 
 #![expect(clippy::print_stderr, reason = "a command-line program reports its progress there")]
 #![expect(clippy::disallowed_methods, reason = "a native program: it reads files and the clock")]
@@ -20,6 +21,7 @@ struct Options {
     data: PathBuf,
     out: PathBuf,
     work: PathBuf,
+    size: pretrain::Size,
     tokens: u64,
 }
 
@@ -36,7 +38,7 @@ fn main() -> Outcome<()> {
         rows.train.iter().map(|row| row.tokens.len()).sum::<usize>(),
         rows.held_out.len()
     );
-    pretrain::run(&rows, &options.work, &options.out, options.tokens)
+    pretrain::run(&rows, options.size, &options.work, &options.out, options.tokens)
 }
 
 fn options() -> Outcome<Options> {
@@ -44,6 +46,7 @@ fn options() -> Outcome<Options> {
         data: "../shared/data".into(),
         out: "lab/base".into(),
         work: "target/base".into(),
+        size: pretrain::Size::Tiny,
         tokens: 20_000_000,
     };
     let mut arguments = std::env::args().skip(1);
@@ -53,6 +56,10 @@ fn options() -> Outcome<Options> {
             "--data" => options.data = value.into(),
             "--out" => options.out = value.into(),
             "--work" => options.work = value.into(),
+            "--size" => {
+                options.size = pretrain::Size::parse(&value)
+                    .ok_or_else(|| format!("--size {value}: expected small, tiny or large"))?;
+            }
             "--tokens" => options.tokens = value.parse()?,
             _ => return Err(format!("unknown option {flag}").into()),
         }

@@ -17,7 +17,6 @@ use crate::data::Rows;
 use crate::vocabulary::PIECES;
 
 const STEP_TOKENS: usize = 4096;
-const PEAK_RATE: f64 = 4e-3;
 const WARM_UP_STEPS: f64 = 100.0;
 /// The last part of the planned tokens, over which the rate falls to zero.
 const DECAY_SHARE: f64 = 0.25;
@@ -25,23 +24,58 @@ const CLIP: f64 = 1.0;
 const SAVE_EVERY_STEPS: u64 = 100;
 const SEED: u64 = 1;
 
-fn config() -> ModelConfig {
-    ModelConfig {
-        architecture: Architecture::Qwen2,
-        vocab_size: PIECES,
-        hidden_size: 96,
-        intermediate_size: 256,
-        layers: 4,
-        heads: 4,
-        kv_heads: 2,
-        head_size: 24,
-        max_positions: 512,
-        rms_eps: 1e-6,
-        rope_theta: 10_000.0,
-        rope_scaling: None,
-        tied_head: true,
-        qkv_bias: true,
-        qk_norm: false,
+/// The lab's three sizes: one tokenizer, four layers, wider and wider.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    /// 0.26 million parameters
+    Small,
+    /// 0.61 million: the bundled one
+    Tiny,
+    /// 2.0 million
+    Large,
+}
+
+impl Size {
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "small" => Some(Self::Small),
+            "tiny" => Some(Self::Tiny),
+            "large" => Some(Self::Large),
+            _ => None,
+        }
+    }
+
+    fn config(self) -> ModelConfig {
+        let (hidden_size, intermediate_size, heads, kv_heads) = match self {
+            Self::Small => (56, 160, 4, 2),
+            Self::Tiny => (96, 256, 4, 2),
+            Self::Large => (192, 512, 8, 4),
+        };
+        ModelConfig {
+            architecture: Architecture::Qwen2,
+            vocab_size: PIECES,
+            hidden_size,
+            intermediate_size,
+            layers: 4,
+            heads,
+            kv_heads,
+            head_size: hidden_size / heads,
+            max_positions: 512,
+            rms_eps: 1e-6,
+            rope_theta: 10_000.0,
+            rope_scaling: None,
+            tied_head: true,
+            qkv_bias: true,
+            qk_norm: false,
+        }
+    }
+
+    /// Wider models want smaller steps.
+    fn peak_rate(self) -> f64 {
+        match self {
+            Self::Small | Self::Tiny => 4e-3,
+            Self::Large => 2.5e-3,
+        }
     }
 }
 
@@ -55,8 +89,8 @@ struct Progress {
     seconds: f64,
 }
 
-pub fn run(rows: &Rows, work: &Path, out: &Path, planned_tokens: u64) -> Outcome<()> {
-    let mut model = Model::random(&config(), SEED, &LoadOptions::cpu())?;
+pub fn run(rows: &Rows, size: Size, work: &Path, out: &Path, planned_tokens: u64) -> Outcome<()> {
+    let mut model = Model::random(&size.config(), SEED, &LoadOptions::cpu())?;
     model.train_all()?;
     let mut progress = resume(&mut model, work)?;
     let decay_start = (planned_tokens as f64 * (1.0 - DECAY_SHARE)) as u64;
@@ -77,7 +111,7 @@ pub fn run(rows: &Rows, work: &Path, out: &Path, planned_tokens: u64) -> Outcome
         }
         let gradient = gradients.flatten(model.trained.parameters()?)?;
         let norm = inner(&gradient, &gradient)?.sqrt();
-        let rate = learning_rate(&progress, planned_tokens);
+        let rate = size.peak_rate() * rate_share(&progress, planned_tokens);
         model.step(&settings, &gradient, rate, (CLIP / norm.max(1e-12)).min(1.0))?;
         progress.steps += 1;
         progress.tokens += batch.iter().map(|row| row.tokens.len() as u64).sum::<u64>();
@@ -112,10 +146,11 @@ pub fn run(rows: &Rows, work: &Path, out: &Path, planned_tokens: u64) -> Outcome
     export(&model, out)
 }
 
-fn learning_rate(progress: &Progress, planned_tokens: u64) -> f64 {
+/// Share of the peak rate at this point of the run.
+fn rate_share(progress: &Progress, planned_tokens: u64) -> f64 {
     let warm = ((progress.steps + 1) as f64 / WARM_UP_STEPS).min(1.0);
     let left = 1.0 - progress.tokens as f64 / planned_tokens as f64;
-    PEAK_RATE * warm * (left / DECAY_SHARE).clamp(0.0, 1.0)
+    warm * (left / DECAY_SHARE).clamp(0.0, 1.0)
 }
 
 fn epoch_order(rows: &Rows, epoch: u64) -> Vec<usize> {

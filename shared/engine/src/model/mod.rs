@@ -12,7 +12,7 @@ use candle_core::{DType, Device, Tensor};
 use crate::batch::{Batch, Block};
 use crate::config::ModelConfig;
 use crate::error::Result;
-use crate::ops::{RopeTables, cross_entropy, is_fused, rms_norm, rms_norm_backward};
+use crate::ops::{RopeTables, cross_entropy, is_fused, rms_norm, rms_norm_backward, small_share};
 use crate::parameters::Gradients;
 use layer::{Layer, Pass, Saved, Selection, additive_mask};
 use projection::Dropout;
@@ -111,7 +111,7 @@ impl Model {
             let selection = prepared.selection.as_ref().filter(|_| last);
             let (y, saved) = layer.forward(&x, &pass, selection)?;
             if options.measure_activations {
-                sparsity.push(activation_sparsity(saved.activation())?);
+                sparsity.push(small_share(saved.activation())?);
             }
             if training.is_some() {
                 kept.push(if options.recompute { Kept::Input(x) } else { Kept::All(Box::new(saved)) });
@@ -297,14 +297,6 @@ struct HeadResult {
     correct: Vec<bool>,
     dx: Option<Tensor>,
     hidden: Option<Tensor>,
-}
-
-/// Share of entries smaller than 1 % of the root mean square.
-fn activation_sparsity(activation: &Tensor) -> Result<f64> {
-    let wide = activation.to_dtype(DType::F32)?;
-    let limit = f64::from(wide.sqr()?.mean_all()?.to_scalar::<f32>()?).sqrt() * 0.01;
-    let small = wide.abs()?.lt(limit)?.to_dtype(DType::F32)?.mean_all()?;
-    Ok(f64::from(small.to_scalar::<f32>()?))
 }
 
 fn mean(values: &[f64]) -> f64 {

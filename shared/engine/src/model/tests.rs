@@ -269,3 +269,14 @@ fn composed_operations_on_another_type_agree_roughly() {
     // f64 has no fused operations, so this runs the path of other devices, masks included.
     assert_close(&load(DType::F64).to_dtype(DType::F32).unwrap(), &load(DType::F32), 1e-4);
 }
+
+#[test]
+fn adapters_have_as_many_numbers_as_their_recipe_says() {
+    for targets in [Target::ALL.to_vec(), vec![Target::Q, Target::V], vec![Target::Down]] {
+        let config = ModelConfig { kv_heads: 1, ..small_config() };
+        let mut model = Model::random(&config, 7, &LoadOptions::cpu()).unwrap();
+        let lora = LoraConfig { rank: 3, alpha: 5.0, dropout: 0.0, targets };
+        model.attach_lora(&lora, 3).unwrap();
+        assert_eq!(model.trained.parameters().unwrap().len() as u64, lora.parameter_count(&config));
+    }
+}

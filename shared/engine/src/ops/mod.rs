@@ -15,7 +15,7 @@ use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Storage, Tensor};
 
 use crate::error::Result;
 
-pub use activation::{silu_mul, silu_mul_backward};
+pub use activation::{silu_mul, silu_mul_backward, small_share};
 pub use attention::{AttentionShape, RopeTables, merge_heads, softmax, softmax_backward, split_heads};
 pub use linear::{add_assign, linear, sum_rows};
 pub use loss::{RowLoss, cross_entropy};

@@ -110,6 +110,8 @@ pub struct Trainer {
     data: RunData,
     pub options: RunOptions,
     state: State,
+    /// Number of the current pass and its order: sorting every row at every step would cost more than a step.
+    order: Option<(u64, Vec<usize>)>,
 }
 
 /// All that a checkpoint holds besides the trained numbers.
@@ -144,7 +146,7 @@ impl Trainer {
             }
         }
         model.attach_lora(&options.recipe.lora, options.recipe.seed)?;
-        Ok(Self { model, data, options, state: State::default() })
+        Ok(Self { model, data, options, state: State::default(), order: None })
     }
 
     pub fn state(&self) -> &State {
@@ -244,7 +246,7 @@ impl Trainer {
     }
 
     /// Rows of the next step: an endless chain of passes, each shuffled by hash.
-    fn next_rows(&self) -> Vec<usize> {
+    fn next_rows(&mut self) -> Vec<usize> {
         let rows = self.data.train.len() as u64;
         let batch = self.options.recipe.batch_size as u64;
         let first = self.steps_done() * batch;
@@ -252,9 +254,13 @@ impl Trainer {
         let mut place = first;
         while place < first + batch {
             let epoch = place / rows;
-            let order = epoch_order(rows, self.options.recipe.seed, epoch);
+            let order = match self.order.take() {
+                Some((known, order)) if known == epoch => order,
+                _ => epoch_order(rows, self.options.recipe.seed, epoch),
+            };
             let end = ((epoch + 1) * rows).min(first + batch);
             chosen.extend((place..end).map(|place| order[(place % rows) as usize]));
+            self.order = Some((epoch, order));
             place = end;
         }
         chosen

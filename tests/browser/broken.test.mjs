@@ -2,30 +2,15 @@
 // goes on working.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
+import { test } from "node:test";
 import { gzipSync } from "node:zlib";
-import { check, launch, openPage, reportJson } from "./support/chromium.mjs";
-import { DIST, checkNatively } from "./support/places.mjs";
-import { serve } from "./support/static-server.mjs";
+import { check, openPage, reportJson } from "./support/chromium.mjs";
+import { checkNatively } from "./support/places.mjs";
+import { suite } from "./support/suite.mjs";
 
-let browser;
-let server;
-let folder;
-
-before(async () => {
-  browser = await launch();
-  server = await serve(DIST);
-  folder = mkdtempSync(join(tmpdir(), "foretune-broken-"));
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-  if (folder) rmSync(folder, { recursive: true });
-});
+const stage = suite();
 
 const ROW = '{"prompt": "What is it?", "completion": "A row."}\n';
 const rows = ROW.repeat(200);
@@ -50,9 +35,9 @@ const FILES = [
 
 for (const [name, content, code] of FILES) {
   test(`${name} is reported, not choked on`, { timeout: 120_000 }, async () => {
-    const path = join(folder, name);
+    const path = join(stage.folder, name);
     writeFileSync(path, content);
-    const { context, page, complaints } = await openPage(browser, server.address);
+    const { context, page, complaints } = await openPage(stage.browser, stage.server.address);
     const inPage = await check(page, path, 110_000);
     const report = JSON.parse(inPage);
     assert.equal(inPage.trim(), checkNatively(path).trim());
@@ -61,7 +46,7 @@ for (const [name, content, code] of FILES) {
 
     // The page is good for another file.
     await page.click("#another");
-    const good = join(folder, "good.jsonl");
+    const good = join(stage.folder, "good.jsonl");
     writeFileSync(good, rows);
     assert.equal(JSON.parse(await check(page, good)).rows, 200);
     assert.deepEqual(complaints, []);
@@ -70,9 +55,9 @@ for (const [name, content, code] of FILES) {
 }
 
 test("a file that changes while it is read is said so", async () => {
-  const path = join(folder, "changing.jsonl");
+  const path = join(stage.folder, "changing.jsonl");
   writeFileSync(path, ROW.repeat(800_000));
-  const { context, page } = await openPage(browser, `${server.address}?workers=1`);
+  const { context, page } = await openPage(stage.browser, `${stage.server.address}?workers=1`);
   await page.setInputFiles("#file-input", path);
   await page.waitForFunction(() => /[1-9][\d,]* rows?/.test(document.querySelector(".progress-figures")?.textContent ?? ""));
   writeFileSync(path, ROW);
@@ -83,7 +68,7 @@ test("a file that changes while it is read is said so", async () => {
 });
 
 test("a package that arrives damaged is explained, and the next try works", async () => {
-  const { context, page } = await openPage(browser, server.address, { serviceWorkers: "block" });
+  const { context, page } = await openPage(stage.browser, stage.server.address, { serviceWorkers: "block" });
   await context.route("**/check-*.wasm", (route) => route.fulfill({ body: Buffer.from("not wasm"), contentType: "application/wasm" }));
   await page.click(".sample >> nth=0");
   await page.waitForSelector("#failure");
@@ -92,7 +77,7 @@ test("a package that arrives damaged is explained, and the next try works", asyn
   assert.match(text, /Reload/);
   await context.unroute("**/check-*.wasm");
   await page.click("#failure .primary");
-  writeFileSync(join(folder, "good.jsonl"), rows);
-  assert.equal(JSON.parse(await check(page, join(folder, "good.jsonl"))).rows, 200);
+  writeFileSync(join(stage.folder, "good.jsonl"), rows);
+  assert.equal(JSON.parse(await check(page, join(stage.folder, "good.jsonl"))).rows, 200);
   await context.close();
 });

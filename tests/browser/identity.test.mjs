@@ -1,24 +1,13 @@
 // The page and the command line say the same of the same file, to the byte, and the page sends nothing.
 
 import assert from "node:assert/strict";
-import { basename } from "node:path";
-import { after, before, test } from "node:test";
-import { check, launch, openPage } from "./support/chromium.mjs";
-import { DIST, checkNatively, referenceFiles } from "./support/places.mjs";
-import { serve } from "./support/static-server.mjs";
+import { basename, join } from "node:path";
+import { test } from "node:test";
+import { check, openPage, reportJson } from "./support/chromium.mjs";
+import { ROOT, checkNatively, referenceFiles } from "./support/places.mjs";
+import { suite } from "./support/suite.mjs";
 
-let browser;
-let server;
-
-before(async () => {
-  browser = await launch();
-  server = await serve(DIST);
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-});
+const stage = suite();
 
 /** Only GET, only this page's own files, nothing after the path, no body. */
 export function assertNothingLeft(requests, address) {
@@ -36,14 +25,31 @@ export function assertNothingLeft(requests, address) {
 for (const file of [...referenceFiles("instruct"), ...referenceFiles("instruct/broken")]) {
   for (const workers of [1, 3]) {
     test(`${basename(file)} gives the same report with ${workers} worker(s) as on the command line`, async () => {
-      const { context, page, requests, complaints } = await openPage(browser, server.address + (workers === 1 ? "" : `?workers=${workers}`));
+      const { context, page, requests, complaints } = await openPage(stage.browser, stage.server.address + (workers === 1 ? "" : `?workers=${workers}`));
       const inPage = await check(page, file);
       const native = checkNatively(file);
       assert.equal(inPage.trim(), native.trim());
       assert.ok(requests.length > 3);
-      assertNothingLeft(requests, server.address);
+      assertNothingLeft(requests, stage.server.address);
       assert.deepEqual(complaints, []);
       await context.close();
     });
   }
 }
+
+test("exact token counts are those of the command line, for any tokenizer.json", async () => {
+  const tokenizer = join(ROOT, "lab/base/tokenizer.json");
+  const { context, page, requests, complaints } = await openPage(stage.browser, stage.server.address);
+  for (const sample of ["product-copy.jsonl", "support-bot.jsonl"]) {
+    const file = join(ROOT, "web/samples", sample);
+    if (await page.$("#another")) await page.click("#another");
+    await check(page, file);
+    await Promise.all([page.waitForSelector("#progress"), page.setInputFiles("#tokenizer-file", tokenizer)]);
+    const inPage = await reportJson(page);
+    assert.equal(inPage.trim(), checkNatively(file, ["--tokenizer", tokenizer]).trim());
+    assert.equal(JSON.parse(inPage).description.tokens_exact, true);
+  }
+  assertNothingLeft(requests, stage.server.address);
+  assert.deepEqual(complaints, []);
+  await context.close();
+});

@@ -1,36 +1,20 @@
 // The page as a person uses it: first load, samples, keyboard, cancel, mapping, offline, accessibility.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { after, before, test } from "node:test";
-import { check, downloadBytes, launch, openPage, reportJson } from "./support/chromium.mjs";
-import { DIST } from "./support/places.mjs";
-import { serve } from "./support/static-server.mjs";
+import { test } from "node:test";
+import { check, downloadBytes, openPage, reportJson } from "./support/chromium.mjs";
+import { suite } from "./support/suite.mjs";
 
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const SAMPLES = ["support-bot", "ticket-labels", "product-copy"];
 
-let browser;
-let server;
-let folder;
-
-before(async () => {
-  browser = await launch();
-  server = await serve(DIST);
-  folder = mkdtempSync(join(tmpdir(), "foretune-page-"));
-});
-
-after(async () => {
-  await browser?.close();
-  await server?.close();
-  if (folder) rmSync(folder, { recursive: true });
-});
+const stage = suite();
 
 async function openSample(name, contextOptions) {
-  const opened = await openPage(browser, `${server.address}#sample=${name}`, contextOptions);
+  const opened = await openPage(stage.browser, `${stage.server.address}#sample=${name}`, contextOptions);
   await opened.page.waitForSelector("#verdict");
   return opened;
 }
@@ -43,10 +27,10 @@ async function seriousViolations(page) {
 }
 
 test("the first load is small, usable in under a second and under a strict policy", async () => {
-  const { context, page, requests, complaints } = await openPage(browser, server.address);
+  const { context, page, requests, complaints } = await openPage(stage.browser, stage.server.address);
   const usableMs = await page.evaluate(() => performance.getEntriesByName("usable")[0].startTime);
   assert.ok(usableMs < 1000, `usable after ${Math.round(usableMs)} ms`);
-  const loaded = requests.map(({ url }) => url.slice(server.address.length)).slice(0, 3).map((name) => name.replace(/-[0-9a-f]{10}/, ""));
+  const loaded = requests.map(({ url }) => url.slice(stage.server.address.length)).slice(0, 3).map((name) => name.replace(/-[0-9a-f]{10}/, ""));
   assert.deepEqual(loaded.sort(), ["", "page.css", "page.js"]);
   const policy = await page.getAttribute("meta[http-equiv=Content-Security-Policy]", "content");
   assert.ok(policy.includes("default-src 'none'") && !/unsafe-inline|unsafe-eval'(?<!wasm-unsafe-eval')|\*|data:|blob:/.test(policy), policy);
@@ -120,7 +104,7 @@ test("the keys do what they say", async () => {
 });
 
 test("a link opens the same sample, options and finding", async () => {
-  const { context, page } = await openPage(browser, `${server.address}#sample=support-bot&max=60&finding=unknown_role`);
+  const { context, page } = await openPage(stage.browser, `${stage.server.address}#sample=support-bot&max=60&finding=unknown_role`);
   await page.waitForSelector("#verdict");
   assert.equal(await page.locator("#finding-unknown_role").isVisible(), true);
   const report = JSON.parse(await reportJson(page));
@@ -131,9 +115,9 @@ test("a link opens the same sample, options and finding", async () => {
 });
 
 test("reading can be cancelled at any time, and another file checked", { timeout: 60_000 }, async () => {
-  const path = join(folder, "large.jsonl");
+  const path = join(stage.folder, "large.jsonl");
   writeFileSync(path, Array.from({ length: 300_000 }, (_, row) => `{"prompt": "What is ${row} and a half?", "completion": "Something near ${row * 2}, as far as anybody knows."}\n`).join(""));
-  const { context, page, complaints } = await openPage(browser, server.address);
+  const { context, page, complaints } = await openPage(stage.browser, stage.server.address);
   await page.setInputFiles("#file-input", path);
   await page.waitForFunction(() => /[1-9][\d,]* rows?/.test(document.querySelector(".progress-figures")?.textContent ?? ""));
   const before = await page.evaluate(() => document.querySelector("#progress").getBoundingClientRect().height);
@@ -162,7 +146,7 @@ test("a cleaned copy has the chosen fixes, and says what they changed", async ()
   await page.waitForSelector(".changes table");
   assert.match(await page.innerText(".changes"), new RegExp(`${rows.length} of ${before.rows} rows`));
 
-  const cleaned = join(folder, name);
+  const cleaned = join(stage.folder, name);
   writeFileSync(cleaned, bytes);
   const after = JSON.parse(await (async () => {
     await page.click("#another");
@@ -201,12 +185,12 @@ test("prices and recipe can be argued with", async () => {
 test("rows of the evaluation file that were trained on are found", async () => {
   const row = (number) => `{"prompt": "How many legs have ${number} spiders, all of them alive and counted twice?", "completion": "${number * 8} legs, if none was lost on the way."}\n`;
   const numbers = Array.from({ length: 150 }, (_, index) => index + 1);
-  writeFileSync(join(folder, "train.jsonl"), numbers.map(row).join(""));
-  writeFileSync(join(folder, "eval.jsonl"), [5, 17, 90, 400, 401].map(row).join(""));
-  const { context, page } = await openPage(browser, server.address);
-  await check(page, join(folder, "train.jsonl"));
+  writeFileSync(join(stage.folder, "train.jsonl"), numbers.map(row).join(""));
+  writeFileSync(join(stage.folder, "eval.jsonl"), [5, 17, 90, 400, 401].map(row).join(""));
+  const { context, page } = await openPage(stage.browser, stage.server.address);
+  await check(page, join(stage.folder, "train.jsonl"));
   await page.click("#options summary");
-  await Promise.all([page.waitForSelector("#progress"), page.setInputFiles("#evaluation-file", join(folder, "eval.jsonl"))]);
+  await Promise.all([page.waitForSelector("#progress"), page.setInputFiles("#evaluation-file", join(stage.folder, "eval.jsonl"))]);
   const report = JSON.parse(await reportJson(page));
   assert.equal(report.description.eval_overlap.eval_rows, 5);
   assert.ok(report.counts.eval_overlap >= 3, JSON.stringify(report.counts));
@@ -214,9 +198,9 @@ test("rows of the evaluation file that were trained on are found", async () => {
 });
 
 test("columns that nobody knows can be mapped", async () => {
-  const path = join(folder, "odd.csv");
+  const path = join(stage.folder, "odd.csv");
   writeFileSync(path, `Frage,Antwort\n${Array.from({ length: 120 }, (_, row) => `Was ist ${row}?,Die Zahl ${row}`).join("\n")}\n`);
-  const { context, page } = await openPage(browser, server.address);
+  const { context, page } = await openPage(stage.browser, stage.server.address);
   const before = JSON.parse(await check(page, path));
   assert.equal(before.rows_valid, 0);
   await page.selectOption("#map-instruction", "Frage");
@@ -228,7 +212,7 @@ test("columns that nobody knows can be mapped", async () => {
 });
 
 test("it opens and checks without a network once it was loaded", { timeout: 60_000 }, async () => {
-  const { context, page } = await openPage(browser, server.address);
+  const { context, page } = await openPage(stage.browser, stage.server.address);
   await page.evaluate(async () => {
     const registration = await navigator.serviceWorker.ready;
     const worker = registration.active;
@@ -243,7 +227,7 @@ test("it opens and checks without a network once it was loaded", { timeout: 60_0
 
 for (const [scheme, width] of [["light", 1600], ["dark", 1600], ["light", 360], ["dark", 360]]) {
   test(`axe finds nothing serious, and nothing overflows: ${scheme}, ${width} px`, { timeout: 60_000 }, async () => {
-    const { context, page } = await openPage(browser, server.address, { colorScheme: scheme, viewport: { width, height: 900 } });
+    const { context, page } = await openPage(stage.browser, stage.server.address, { colorScheme: scheme, viewport: { width, height: 900 } });
     assert.deepEqual(await seriousViolations(page), []);
     await page.click(".sample >> nth=1");
     await page.waitForSelector("#verdict");

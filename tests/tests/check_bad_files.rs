@@ -79,6 +79,59 @@ fn an_archive_bomb_is_refused_in_bounded_time() {
     assert!(finished.json()["counts"]["expansion_limit"].is_number(), "{}", finished.stdout);
 }
 
+/// 1 GiB of zeros in 32 KiB: a Zstandard frame of run-length blocks, written by hand.
+fn zstandard_bomb() -> Vec<u8> {
+    const BLOCK_BYTES: u32 = 128 << 10;
+    const BLOCKS: u32 = 8192;
+    const RUN_LENGTH: u32 = 1;
+    // Magic number, descriptor (nothing optional), window of 1 MiB, a raw block of one byte that begins an array.
+    let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0x00, 0x50, 1 << 3, 0, 0, b'['];
+    for block in 1..=BLOCKS {
+        let is_last = u32::from(block == BLOCKS);
+        let header = (BLOCK_BYTES << 3) | (RUN_LENGTH << 1) | is_last;
+        frame.extend_from_slice(&header.to_le_bytes()[..3]);
+        frame.push(b' ');
+    }
+    frame
+}
+
+#[test]
+fn a_zstandard_bomb_is_refused_too() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let finished = check(&file(&folder, "bomb.json.zst", &zstandard_bomb()));
+    assert_eq!(finished.code, 1);
+    assert!(finished.json()["counts"]["expansion_limit"].is_number(), "{}", finished.json()["counts"]);
+}
+
+/// The line is a hole in the file, so it costs no disk; the process may not have as much memory as it is long.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_line_of_a_gibibyte_is_one_finding_in_bounded_memory() {
+    use std::io::{Seek, SeekFrom};
+    const GOOD_ROWS: usize = 2000;
+    const MEMORY_KIB: u32 = 900_000;
+    let good = "{\"prompt\": \"What is it?\", \"completion\": \"A row.\"}\n";
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = file(&folder, "line.jsonl", good.repeat(GOOD_ROWS).as_bytes());
+    let mut output = std::fs::OpenOptions::new().append(false).write(true).open(&path).expect("opened");
+    output.seek(SeekFrom::End(0)).expect("sought");
+    output.write_all(b"{\"prompt\": \"").expect("written");
+    output.seek(SeekFrom::Current(1 << 30)).expect("sought");
+    output.write_all(format!("\"}}\n{good}").as_bytes()).expect("written");
+    drop(output);
+    let limited = std::process::Command::new("sh")
+        .args(["-c", &format!("ulimit -v {MEMORY_KIB}; exec \"$0\" check \"$1\" --json")])
+        .arg(foretune_tests::foretune_binary())
+        .arg(&path)
+        .output()
+        .expect("a shell starts");
+    let finished = foretune_tests::finished(limited);
+    let report = finished.json();
+    assert_eq!(finished.code, 1);
+    assert_eq!(report["rows_valid"], GOOD_ROWS + 1, "{}", report["counts"]);
+    assert_eq!(report["counts"]["row_too_large"], 1, "{}", report["counts"]);
+}
+
 #[test]
 fn a_missing_file_and_a_folder_are_told_apart_from_bad_data() {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -46,6 +46,22 @@ fn scan_source<S: ByteSource>(source: S, read_bytes: usize) -> Scan {
     Scan { info: opened.info, records, problems, unreadable }
 }
 
+/// Found by fuzzing: broken units behind the end of an array were counted as far as they happened to be read.
+#[test]
+fn broken_utf16_behind_the_end_does_not_depend_on_how_bytes_arrive() {
+    let broken = |read_bytes: usize| {
+        let bytes: &[u8] = b"\xff\xfe\x5b\x00\x22\x00\x3a\x00\x22\x7b\x00\x22\x00\x61\x00\x00\x00\x00\x00\xde\x22\x00\x7d\x00\x5d\x00\x01\x7b\x22\x76\x05\x7b\x0a\x20\x22\x61\x02\x3a\x31\x0a\x7d\x0a\x22\xff\xff";
+        let mut opened = open_reading(bytes, read_bytes).unwrap();
+        let mut found = Vec::new();
+        while let Some(batch) = opened.framer.next_batch().unwrap() {
+            found.extend(batch.problems.iter().map(|placed| format!("{placed:?}")));
+        }
+        found
+    };
+    assert_eq!(broken(512 << 10), broken(5));
+    assert!(broken(5).iter().any(|problem| problem.contains("1 broken UTF-16 units")));
+}
+
 fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     packed.write_all(bytes).unwrap();

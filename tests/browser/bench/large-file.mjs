@@ -1,12 +1,12 @@
 // Speed and memory of the page on a large file: node tests/browser/bench/large-file.mjs [MEGABYTES] [WORKERS]
-// The file is a Blob of repeated slices of alpaca_10k.json, made in the page, so it needs no disk. Memory is
-// the proportional set size of all processes of this browser, sampled; the browser's own before the check is
+// The file is alpaca_10k.json repeated, on disk as a user's would be (kept in target/bench). Memory is the
+// proportional set size of all processes of this browser, sampled; the browser's own before the check is
 // printed beside the peak.
 
-import { readFileSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, writeSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { launch, openPage } from "../support/chromium.mjs";
-import { DATA, DIST } from "../support/places.mjs";
+import { DATA, DIST, ROOT } from "../support/places.mjs";
 import { serve } from "../support/static-server.mjs";
 
 const megabytes = Number(process.argv[2] ?? 2000);
@@ -29,19 +29,25 @@ function memory(marker) {
   return sum;
 }
 
+function largeFile(megabytes) {
+  const path = join(ROOT, `target/bench/alpaca_${megabytes}mb.json`);
+  if (existsSync(path)) return path;
+  mkdirSync(dirname(path), { recursive: true });
+  const rows = readFileSync(join(DATA, "instruct/alpaca_10k.json"), "utf8").trim().slice(1, -1).trim();
+  const copies = Math.max(1, Math.floor((megabytes * 1e6) / Buffer.byteLength(rows)));
+  const output = openSync(path, "w");
+  writeSync(output, `[\n${rows}`);
+  for (let copy = 1; copy < copies; copy += 1) writeSync(output, `,\n${rows}`);
+  writeSync(output, "\n]\n");
+  closeSync(output);
+  return path;
+}
+
+largeFile(megabytes);
 const server = await serve(DIST);
 const marker = `foretune-bench-${process.pid}`;
 const browser = await launch([`--user-agent=${marker}`]);
 const { page } = await openPage(browser, `${server.address}?workers=${workers}`);
-const rows = readFileSync(join(DATA, "instruct/alpaca_10k.json"), "utf8").trim().slice(1, -1).trim();
-await page.evaluate(async ({ rows, megabytes }) => {
-  const piece = new Blob([rows, ",\n"]);
-  const copies = Math.max(1, Math.round((megabytes * 1e6) / piece.size));
-  const file = new File(["[\n", ...Array.from({ length: copies - 1 }, () => piece), rows, "\n]\n"], "large.json");
-  const carrier = new DataTransfer();
-  carrier.items.add(file);
-  document.querySelector("#file-input").files = carrier.files;
-}, { rows, megabytes });
 await page.waitForTimeout(1000);
 const before = memory(marker);
 const peak = { renderer: 0, all: 0 };
@@ -51,7 +57,7 @@ const sampler = setInterval(() => {
   peak.all = Math.max(peak.all, now.all);
 }, 250);
 const started = Date.now();
-await page.evaluate(() => document.querySelector("#file-input").dispatchEvent(new Event("change")));
+await page.setInputFiles("#file-input", largeFile(megabytes));
 await page.waitForSelector("#verdict, #failure", { timeout: 3_600_000 });
 const seconds = (Date.now() - started) / 1000;
 clearInterval(sampler);

@@ -24,7 +24,7 @@ export function optionsView(onChange: () => void): OptionsView {
     evaluation = file;
     onChange();
   });
-  const tokenizerPicker = filePicker("tokenizer-file", "tokenizer.json", "for exact token counts of your model; loads another 0.5 MB", (file) => {
+  const tokenizerPicker = filePicker("tokenizer-file", "tokenizer.json", "for exact token counts of your model; loads another 1.6 MB", (file) => {
     tokenizer = file;
     onChange();
   });

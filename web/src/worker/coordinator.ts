@@ -36,8 +36,9 @@ async function start(): Promise<void> {
 }
 
 /** All batches of a file, as transferable parts. */
-function* batches(reading: FileReading): Generator<PartBatch & { rows: number }> {
+async function* batches(source: FileSource, reading: FileReading): AsyncGenerator<PartBatch & { rows: number }> {
   for (;;) {
+    await source.readAhead();
     const batch = reading.next_batch();
     if (!batch) return;
     yield { rows: batch.rows(), bytes: batch.take_bytes(), table: batch.take_table(), problems: batch.take_problems() };
@@ -52,30 +53,31 @@ async function check(message: CheckMessage): Promise<void> {
   const { file } = message;
   const options = JSON.stringify(message.options);
   const finished = (json: string): void => post({ kind: "report", json, elapsedMs: performance.now() - startedMs, bytes: file.size, workers: message.workers });
-  const reading = new FileReading(new FileSource(file), file.size);
+  const source = new FileSource(file);
+  const reading = new FileReading(source, file.size);
   const info = reading.info();
   if (!info) {
     if (reading.needs_columnar()) return post({ kind: "needs_columnar" });
     return finished(reading.unreadable_report(file.name, options) ?? "");
   }
-  const evaluation = message.evaluation ? readEvaluation(message.evaluation, options) : EMPTY;
+  const evaluation = message.evaluation ? await readEvaluation(message.evaluation, options) : EMPTY;
   if (!evaluation) return post({ kind: "needs_columnar" });
   const tokenizer = message.tokenizer ? new Uint8Array(await message.tokenizer.arrayBuffer()) : EMPTY;
   const reference = await fetchBytes("reference");
   const merging = new Merging(info, file.name, options, tokenizer, evaluation, reference);
-  for (const partial of await checkRows(message, reading, { info, options, tokenizer, evaluation, reference })) merging.add(partial);
+  for (const partial of await checkRows(message, source, reading, { info, options, tokenizer, evaluation, reference })) merging.add(partial);
   current = { file, info, options, merging, changes: "null" };
   reading.free();
   finished(merging.report());
 }
 
-async function checkRows(message: CheckMessage, reading: FileReading, shared: Shared): Promise<Uint8Array[]> {
+async function checkRows(message: CheckMessage, source: FileSource, reading: FileReading, shared: Shared): Promise<Uint8Array[]> {
   const kind = message.tokenizer ? "tokens" : "check";
   const partModule = kind === OWN_PACKAGE ? module : await fetchModule(kind);
   const pool = new Pool(PART_SCRIPTS[kind], message.workers, { module: partModule, ...shared });
   try {
     const meter = new Meter("file", message.file.size, post);
-    for (const { rows, ...parts } of batches(reading)) {
+    for await (const { rows, ...parts } of batches(source, reading)) {
       await pool.push(parts);
       meter.advance(reading.consumed_bytes(), rows, pool.counts());
     }
@@ -87,8 +89,9 @@ async function checkRows(message: CheckMessage, reading: FileReading, shared: Sh
 }
 
 /** Null if the file needs the package with the columnar readers. */
-function readEvaluation(file: File, options: string): Uint8Array | null {
-  const reading = new FileReading(new FileSource(file), file.size);
+async function readEvaluation(file: File, options: string): Promise<Uint8Array | null> {
+  const source = new FileSource(file);
+  const reading = new FileReading(source, file.size);
   const info = reading.info();
   if (!info) {
     if (reading.needs_columnar()) return null;
@@ -96,7 +99,7 @@ function readEvaluation(file: File, options: string): Uint8Array | null {
   }
   const evaluation = new EvaluationReading(info, options);
   const meter = new Meter("evaluation file", file.size, post);
-  for (const batch of batches(reading)) {
+  for await (const batch of batches(source, reading)) {
     evaluation.push(batch.bytes, batch.table, batch.problems);
     meter.advance(reading.consumed_bytes(), batch.rows, {});
   }
@@ -120,11 +123,12 @@ function rows(message: Extract<ToCoordinator, { kind: "rows" }>): void {
 async function clean(fixes: Record<string, boolean>): Promise<void> {
   if (!current) return;
   const { file, info, options } = current;
-  const reading = new FileReading(new FileSource(file), file.size);
+  const source = new FileSource(file);
+  const reading = new FileReading(source, file.size);
   const cleaning = new Cleaning(info, options, JSON.stringify(fixes));
   const pieces: Blob[] = [];
   const meter = new Meter("cleaned copy", file.size, post);
-  for (const batch of batches(reading)) {
+  for await (const batch of batches(source, reading)) {
     pieces.push(new Blob([cleaning.push(batch.bytes, batch.table, batch.problems) as Uint8Array<ArrayBuffer>]));
     meter.advance(reading.consumed_bytes(), batch.rows, {});
   }

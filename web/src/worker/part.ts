@@ -2,7 +2,7 @@
 
 import init, { RowChecking } from "foretune-package";
 import { toFailure } from "./failure.js";
-import type { FromPart, ToPart } from "./part-protocol.js";
+import { unpack, type FromPart, type ToPart } from "./part-protocol.js";
 
 const COUNTS_EVERY_MS = 200;
 
@@ -22,11 +22,12 @@ async function handle(message: ToPart): Promise<void> {
       checking = new RowChecking(message.info, message.options, message.tokenizer, message.evaluation, message.reference);
       return;
     case "batch": {
-      checking?.push(message.bytes, message.table, message.problems);
+      const { bytes, table, problems } = unpack(message);
+      checking?.push(bytes, table, problems);
       const now = performance.now();
       const due = now - lastCountsMs > COUNTS_EVERY_MS;
       if (due) lastCountsMs = now;
-      post({ kind: "taken", counts: due && checking ? checking.counts() : null });
+      post({ kind: "taken", buffer: message.buffer, counts: due && checking ? checking.counts() : null }, [message.buffer]);
       return;
     }
     case "finish": {

@@ -3,7 +3,7 @@
 
 import type { Failure } from "../protocol.js";
 import { scriptAddress } from "../trusted.js";
-import type { FromPart, PartBatch, PartStart, ToPart } from "./part-protocol.js";
+import { pack, type FromPart, type PartBatch, type PartStart, type ToPart } from "./part-protocol.js";
 
 const MOST_AT_A_TIME = 2;
 
@@ -16,6 +16,7 @@ interface Part {
 export class Pool {
   private readonly parts: Part[];
   private readonly partials: Uint8Array[] = [];
+  private readonly spares: ArrayBuffer[] = [];
   private failure: Failure | null = null;
   private wake: () => void = () => undefined;
 
@@ -30,6 +31,7 @@ export class Pool {
       const message = event.data;
       if (message.kind === "taken") {
         part.waiting -= 1;
+        this.spares.push(message.buffer);
         if (message.counts) part.counts = JSON.parse(message.counts) as Record<string, number>;
       } else if (message.kind === "partial") {
         this.partials.push(message.partial);
@@ -67,7 +69,8 @@ export class Pool {
     const part = free();
     if (!part) return;
     part.waiting += 1;
-    this.send(part.worker, { kind: "batch", ...batch }, [batch.bytes.buffer, batch.table.buffer, batch.problems.buffer]);
+    const packed = pack(batch, this.spares.pop());
+    this.send(part.worker, { kind: "batch", ...packed }, [packed.buffer]);
   }
 
   /** Findings so far, by code. */

@@ -17,6 +17,9 @@ use crate::limits::MAX_REPORTED_COLUMNS;
 use crate::schema::{self, Example, SchemaKind};
 use crate::trainers::TrainerTally;
 
+/// Sees each record with its problems; the value is missing where the record could not be read.
+pub type RowVisitor<'a> = dyn FnMut(Place, Option<&Value<'_>>, &[Problem]) + 'a;
+
 /// What one worker found. Serialisable, so that browser workers can send it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Partial {
@@ -100,11 +103,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The same, and shows each record with its problems to `visit`: the cleaned copy is written from there.
-    pub fn push_visiting(
-        &mut self,
-        batch: &Batch,
-        visit: &mut dyn FnMut(Place, Option<&Value<'_>>, &[Problem]),
-    ) {
+    pub fn push_visiting(&mut self, batch: &Batch, visit: &mut RowVisitor<'_>) {
         let Self { parser, rows } = self;
         for placed in &batch.problems {
             rows.partial.findings.add_row(placed.place, std::slice::from_ref(&placed.problem));

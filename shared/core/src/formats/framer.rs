@@ -79,13 +79,16 @@ pub(super) struct TextFramer<S> {
     next_row: u64,
     /// Where a record that outgrew the limit began, and how much of it is gone already.
     oversize: Option<(Place, u64)>,
+    /// Where reading ended before the file did.
+    stopped_at: Option<Place>,
     ended: bool,
 }
 
 impl<S: ByteSource> TextFramer<S> {
     /// `skip_bytes` (a byte order mark, the beginning of a wrapper, a CSV header) are read over first.
     pub fn new(window: Window<S>, scanner: AnyScanner, skip_bytes: usize) -> Self {
-        let mut framer = Self { window, scanner, next_row: 1, oversize: None, ended: false };
+        let mut framer =
+            Self { window, scanner, next_row: 1, oversize: None, stopped_at: None, ended: false };
         while framer.window.rest().len() < skip_bytes && !framer.window.ended() {
             framer.window.grow();
         }
@@ -177,6 +180,9 @@ impl<S: ByteSource> TextFramer<S> {
                 Some((place, _)) if is_cut => place,
                 _ => self.place_of(offset),
             };
+            if problem.code == Code::TrailingData {
+                self.stopped_at = Some(place);
+            }
             batch.problems.push(PlacedProblem { place, problem });
         }
     }
@@ -189,8 +195,10 @@ impl<S: ByteSource> TextFramer<S> {
         if let Some(error) = self.window.failure() {
             batch.problems.push(PlacedProblem { place, problem: source_problem(error) });
         }
-        let damaged_units = self.window.stream().damaged_units();
+        let damaged_units =
+            self.window.stream().damaged_units(self.stopped_at.map(|place| place.byte_offset));
         if damaged_units > 0 {
+            let place = self.stopped_at.unwrap_or(place);
             batch.problems.push(PlacedProblem {
                 place,
                 problem: Problem::new(

@@ -42,11 +42,19 @@ impl<S: ByteSource> TextStream<S> {
         Ok(true)
     }
 
-    /// Halves of surrogate pairs that had to be replaced.
-    pub fn damaged_units(&self) -> u64 {
-        self.utf16.as_ref().map_or(0, |decoder| decoder.damaged_units)
+    /// Halves of surrogate pairs that had to be replaced, before this offset of the text where one is given:
+    /// how much is decoded beyond what is used depends on the size of the reads.
+    pub fn damaged_units(&self, before: Option<u64>) -> u64 {
+        let Some(decoder) = &self.utf16 else { return 0 };
+        match before {
+            None => decoder.damaged_units,
+            Some(offset) => decoder.first_damage.partition_point(|damage| *damage < offset) as u64,
+        }
     }
 }
+
+/// Places of damage that are remembered.
+const MOST_PLACES: usize = 4096;
 
 #[derive(Debug)]
 struct Utf16Decoder {
@@ -54,14 +62,28 @@ struct Utf16Decoder {
     odd_byte: Option<u8>,
     high: Option<u16>,
     damaged_units: u64,
+    /// Offsets in the text, ascending.
+    first_damage: Vec<u64>,
+    /// Text written by earlier calls, and what stood in the output when this one began.
+    written_bytes: u64,
+    begun_at: usize,
 }
 
 impl Utf16Decoder {
     fn new(unit_from: fn([u8; 2]) -> u16) -> Self {
-        Self { unit_from, odd_byte: None, high: None, damaged_units: 0 }
+        Self {
+            unit_from,
+            odd_byte: None,
+            high: None,
+            damaged_units: 0,
+            first_damage: Vec::new(),
+            written_bytes: 0,
+            begun_at: 0,
+        }
     }
 
     fn decode(&mut self, bytes: &[u8], out: &mut Vec<u8>) {
+        self.begun_at = out.len();
         let mut bytes = bytes;
         if let (Some(first), [second, rest @ ..]) = (self.odd_byte, bytes) {
             self.odd_byte = None;
@@ -73,6 +95,15 @@ impl Utf16Decoder {
         for pair in pairs {
             self.push_unit((self.unit_from)([pair[0], pair[1]]), out);
         }
+        self.written_bytes += (out.len() - self.begun_at) as u64;
+    }
+
+    fn replace(&mut self, out: &mut Vec<u8>) {
+        self.damaged_units += 1;
+        if self.first_damage.len() < MOST_PLACES {
+            self.first_damage.push(self.written_bytes + (out.len() - self.begun_at) as u64);
+        }
+        push_char(char::REPLACEMENT_CHARACTER, out);
     }
 
     fn push_unit(&mut self, unit: u16, out: &mut Vec<u8>) {
@@ -83,19 +114,19 @@ impl Utf16Decoder {
         if let Some(high) = self.high.take() {
             if (0xdc00..0xe000).contains(&unit) {
                 let scalar = 0x10000 + ((u32::from(high) - 0xd800) << 10) + (u32::from(unit) - 0xdc00);
-                push_char(char::from_u32(scalar), out);
+                push_char(char::from_u32(scalar).expect("a surrogate pair names a character"), out);
                 return;
             }
-            self.damaged_units += 1;
-            push_char(None, out);
+            self.replace(out);
         }
         if (0xd800..0xdc00).contains(&unit) {
             self.high = Some(unit);
             return;
         }
-        let character = char::from_u32(u32::from(unit));
-        self.damaged_units += u64::from(character.is_none());
-        push_char(character, out);
+        match char::from_u32(u32::from(unit)) {
+            Some(character) => push_char(character, out),
+            None => self.replace(out),
+        }
     }
 
     /// What is left over at the end; false when there was nothing.
@@ -103,14 +134,13 @@ impl Utf16Decoder {
         let left_over = self.high.take().is_some() || self.odd_byte.take().is_some();
         if left_over {
             self.odd_byte = None;
-            self.damaged_units += 1;
-            push_char(None, out);
+            self.begun_at = out.len();
+            self.replace(out);
         }
         left_over
     }
 }
 
-fn push_char(character: Option<char>, out: &mut Vec<u8>) {
-    let character = character.unwrap_or(char::REPLACEMENT_CHARACTER);
+fn push_char(character: char, out: &mut Vec<u8>) {
     out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
 }

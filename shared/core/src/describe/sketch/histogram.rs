@@ -23,6 +23,14 @@ pub struct Bar {
     pub count: u64,
 }
 
+/// Lengths and counts fit 32 bits, and WebAssembly has no wide multiplication.
+fn square(value: u64) -> u128 {
+    match u32::try_from(value) {
+        Ok(_) => u128::from(value * value),
+        Err(_) => u128::from(value) * u128::from(value),
+    }
+}
+
 fn bucket_of(value: u64) -> usize {
     if value < EXACT_BELOW {
         return value as usize;
@@ -53,7 +61,7 @@ impl Histogram {
         self.counts[bucket] += 1;
         self.count += 1;
         self.sum += u128::from(value);
-        self.sum_of_squares += u128::from(value) * u128::from(value);
+        self.sum_of_squares += square(value);
         self.max = self.max.max(value);
     }
 

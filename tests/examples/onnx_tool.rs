@@ -10,6 +10,7 @@ use foretune_core::predict::expression::{Binary, Expression, Unary};
 use foretune_core::predict::model::{Column, Forest, Model};
 use foretune_core::predict::onnx;
 use foretune_core::predict::shap::Explainer;
+use foretune_core::predict::staged::Staged;
 use foretune_core::predict::tree::{Branch, Node, Split, Tree};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -17,9 +18,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["sample", seed] => {
-            let model = sample_model(seed.parse()?);
-            io::stdout()
-                .write_all(&onnx::write(&model, &[("card".into(), "{\"made\":\"by a test\"}".into())]))?;
+            let card = ("card".into(), "{\"made\":\"by a test\"}".into());
+            io::stdout().write_all(&onnx::write(&sample(seed.parse()?), &[card]))?;
         }
         ["predict", file] => {
             let model = onnx::read(&std::fs::read(file)?)?.model;
@@ -33,11 +33,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let depth: u32 = depth.parse()?;
             let trees = (0..trees.parse()?).map(|_| sample_tree(&mut draw, 30, depth, 1)).collect();
             model.forests.push(Forest::sum(trees));
-            io::stdout().write_all(&onnx::write(&model, &[]))?;
+            io::stdout().write_all(&onnx::write(&model.into(), &[]))?;
         }
         ["explain", file] => {
             let model = onnx::read(&std::fs::read(file)?)?.model;
-            let explainer = Explainer::new(&model, None)?;
+            let explainer = Explainer::new(&model)?;
             for row in rows(model.feature_count)? {
                 let found = explainer.explain(&row);
                 for value in [found.base].iter().chain(&found.contributions) {
@@ -49,7 +49,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let model = onnx::read(&std::fs::read(file)?)?.model;
             let rows = rows(model.feature_count)?;
             let started = Instant::now();
-            let explainer = Explainer::new(&model, None)?;
+            let explainer = Explainer::new(&model)?;
             let mut contributions = vec![0.0; model.feature_count];
             let mut total = 0.0;
             for row in &rows {
@@ -76,6 +76,19 @@ fn rows(width: usize) -> io::Result<Vec<Vec<f64>>> {
     let numbers: Vec<f64> =
         bytes.chunks_exact(8).map(|word| f64::from_le_bytes(word.try_into().expect("8 bytes"))).collect();
     Ok(numbers.chunks_exact(width).map(<[f64]>::to_vec).collect())
+}
+
+/// Every third one chooses between three models, by a missing value and by a limit.
+fn sample(seed: u64) -> Staged {
+    let model = |seed| Staged::from(sample_model(seed));
+    if !seed.is_multiple_of(3) {
+        return model(seed);
+    }
+    let missing = Expression::unary(Unary::IsMissing, Expression::Feature);
+    let low = Expression::binary(Binary::LessOrEqual, Expression::Feature, Expression::Number(0.25));
+    let read = Staged::choice(3, low, model(seed + 1), model(seed + 2));
+    let all = read.and_then(|read| Staged::choice(2, missing, model(seed), read));
+    all.expect("three stages are within the limits")
 }
 
 /// Random trees with every branch mode and both directions for missing values, and a linear part with

@@ -23,6 +23,10 @@ pub static RECIPE: &[Feature] = &[
     row("lora_modules", "", "Kinds of linear layers that carry an adapter, of seven"),
     row("trained_parameters", "", "Numbers that are trained"),
     row("sequence_length", "tokens", "Longest row; longer ones are cut"),
+    row("learning_rate_total", "", "Sum of the learning rate over the steps of the full run"),
+    row("rows_seen_total", "rows", "Rows that the full run learns from, repetitions counted"),
+    row("rows_seen_for_each_answer", "rows", "Rows that the full run learns from for each different answer"),
+    row("rows_for_each_answer", "rows", "Training examples for each different answer"),
     row("base_parameters", "", "Weights of the base model"),
     row("base_score", "points", "Score of the base model on the evaluation before any training"),
 ];

@@ -19,6 +19,13 @@ impl FeatureVector {
         self.values.get(name).copied().unwrap_or(f64::NAN)
     }
 
+    /// Without the features whose name `drop` picks.
+    #[must_use]
+    pub fn without(mut self, drop: impl Fn(&str) -> bool) -> Self {
+        self.values.retain(|name, _| !drop(name));
+        self
+    }
+
     pub fn iter(&self) -> impl Iterator<Item = (&str, f64)> {
         self.values.iter().map(|(name, value)| (name.as_str(), *value))
     }

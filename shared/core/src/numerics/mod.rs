@@ -3,6 +3,7 @@
 //! from `libm`, sums run in a fixed order.
 
 pub mod boosted_trees;
+pub mod curves;
 pub mod forest;
 pub mod gaussian_process;
 pub mod linear;
@@ -10,6 +11,7 @@ pub mod matrix;
 pub mod mean_shift;
 pub mod monotone;
 pub mod nelder_mead;
+pub mod power_law;
 pub mod random;
 pub mod ridge;
 pub mod smoothing_spline;

@@ -7,11 +7,15 @@ use super::conformal::Calibration;
 use super::fit::Metrics;
 use super::model::Model;
 use super::risk::RiskFit;
+use super::staged::Staged;
 use crate::hash;
+use crate::runs::ModelRecord;
 
 pub const CARD_KEY: &str = "foretune_card";
-/// The model of the expected error, as base64 of an ONNX file of the same features.
+/// The model of the expected error, as base64 of an ONNX file: the same features and, last, the forecast.
 pub const ERROR_MODEL_KEY: &str = "foretune_error_model";
+/// Log-odds that the run diverges, as base64 of an ONNX file of the same features.
+pub const DIVERGENCE_MODEL_KEY: &str = "foretune_divergence_model";
 pub const CARD_VERSION: u32 = 1;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -19,9 +23,11 @@ pub struct Card {
     pub version: u32,
     /// In the order of the model's inputs.
     pub features: Vec<SeenFeature>,
+    /// In the order of the model's stages.
+    pub stages: Vec<StageCard>,
     /// What is forecast and in which unit.
     pub target: String,
-    pub base_models: Vec<String>,
+    pub base_models: Vec<ModelRecord>,
     pub evaluations: Vec<String>,
     pub harness: String,
     pub prompt: String,
@@ -32,8 +38,13 @@ pub struct Card {
     /// Standard deviation of the score between seeds of one configuration, in points; missing where no
     /// configuration was repeated.
     pub noise_floor_points: Option<f64>,
+    /// How much wider intervals must be for a base model that is not among the above, where that was measured.
+    pub transfer_widening: Option<f64>,
     pub calibration: Option<Calibration>,
     pub risk: Option<RiskFit>,
+    /// Squared points of error that a probe step must remove to be worth taking, where nobody says otherwise:
+    /// chosen so that stopping early costs little accuracy.
+    pub step_price: Option<f64>,
     /// Probe steps at which readings exist.
     pub depths: Vec<f64>,
     /// Score range that a forecast is held to.
@@ -41,42 +52,109 @@ pub struct Card {
     pub self_check: Vec<f64>,
 }
 
-/// What the training rows held of one feature.
+/// What the training rows held of one feature, whatever the stage.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SeenFeature {
     pub name: String,
     pub low: f64,
     pub high: f64,
     pub median: f64,
-    pub missing_share: f64,
-    /// Whether any tree or column reads it.
-    pub used: bool,
 }
 
-const CHECK_ROWS: u64 = 16;
+/// A state of knowledge, and what its training rows held.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StageCard {
+    pub name: String,
+    pub rows: usize,
+    pub learner: String,
+    /// Of the features that the stage reads.
+    pub ranges: Vec<SeenRange>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SeenRange {
+    /// Position in the card's features.
+    pub feature: usize,
+    pub low: f64,
+    pub high: f64,
+    pub ever_missing: bool,
+}
+
+/// A value unlike the training rows.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Outside {
+    pub name: String,
+    /// `null`: missing here, never missing in the training rows.
+    pub value: Option<f64>,
+    pub low: f64,
+    pub high: f64,
+}
+
+/// How far a value may lie beyond what was seen, as a share of the seen range.
+const RANGE_MARGIN: f64 = 0.1;
+/// Self-check rows for each stage.
+const CHECK_ROWS: u64 = 4;
+/// Drawn at random until the gate sends one to the stage that is to be checked.
+const CHECK_DRAWS: u64 = 300;
 
 impl Card {
-    /// The model's answers on rows drawn from the seen ranges, every seventh value missing. A card whose
-    /// file was exchanged or whose runtime computes something else is found out by them.
-    pub fn self_check_of(&self, model: &Model) -> Vec<f64> {
-        (0..CHECK_ROWS).map(|row| model.predict(&self.check_row(row))).collect()
+    /// The model's answers on rows drawn from the seen ranges, some values missing. A card whose file was
+    /// exchanged or whose runtime computes something else is found out by them.
+    pub fn self_check_of(&self, model: &Staged) -> Vec<f64> {
+        (0..CHECK_ROWS * model.stages.len() as u64)
+            .map(|index| {
+                let wanted = (index / CHECK_ROWS) as usize;
+                let draws = (0..CHECK_DRAWS).map(|draw| self.check_row(hash::combine(index, draw)));
+                let mut draws = draws.filter(|row| model.gate.stage_of(row) == wanted);
+                draws.next().map_or(0.0, |row| model.predict(&row))
+            })
+            .collect()
     }
 
-    pub fn check_row(&self, row: u64) -> Vec<f64> {
-        let draw = |index: u64| {
-            let bits = hash::combine(hash::combine(0xca4d, row), index);
+    fn check_row(&self, seed: u64) -> Vec<f64> {
+        let value = |(index, seen): (usize, &SeenFeature)| {
+            let bits = hash::combine(hash::combine(0xca4d, seed), index as u64);
             let share = (bits >> 11) as f64 / (1u64 << 53) as f64;
-            if bits % 7 == 0 { f64::NAN } else { share }
+            if bits.is_multiple_of(7) { f64::NAN } else { seen.low + share * (seen.high - seen.low) }
         };
-        let value =
-            |(index, seen): (usize, &SeenFeature)| seen.low + draw(index as u64) * (seen.high - seen.low);
         self.features.iter().enumerate().map(value).collect()
     }
 
-    pub fn matches(&self, model: &Model) -> bool {
+    pub fn matches(&self, model: &Staged) -> bool {
         let found = self.self_check_of(model);
         found.len() == self.self_check.len()
             && found.iter().zip(&self.self_check).all(|(a, b)| (a - b).abs() <= 1e-9 * b.abs().max(1.0))
+    }
+
+    /// What a stage reads of this row that lies beyond its training rows.
+    pub fn outside(&self, stage: usize, row: &[f64]) -> Vec<Outside> {
+        let is_outside = |range: &&SeenRange| {
+            let value = row[range.feature];
+            let margin = RANGE_MARGIN * (range.high - range.low) + 1e-9 * range.high.abs();
+            let beyond = value < range.low - margin || value > range.high + margin;
+            beyond || (value.is_nan() && !range.ever_missing)
+        };
+        self.stages[stage]
+            .ranges
+            .iter()
+            .filter(is_outside)
+            .map(|range| Outside {
+                name: self.features[range.feature].name.clone(),
+                value: (!row[range.feature].is_nan()).then_some(row[range.feature]),
+                low: range.low,
+                high: range.high,
+            })
+            .collect()
+    }
+
+    /// Whether the parts fit the model and each other; a file from outside is checked with this.
+    pub fn fits(&self, model: &Staged) -> bool {
+        let in_range = |range: &SeenRange| range.feature < self.features.len() && range.low <= range.high;
+        self.features.len() == model.feature_count
+            && self.stages.len() == model.stages.len()
+            && self.stages.iter().all(|stage| stage.ranges.iter().all(in_range))
+            && self.calibration.as_ref().is_none_or(|calibration| calibration.is_sound(self.stages.len()))
+            && self.score_range.0 <= self.score_range.1
     }
 }
 

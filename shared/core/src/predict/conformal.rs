@@ -1,14 +1,15 @@
-//! Intervals with a promise: split conformal with the finite-sample rank, by probe depth, scaled by the
-//! error that is expected of this very candidate, and with source datasets, not rows, as what is exchangeable.
+//! Intervals with a promise: split conformal with the finite-sample rank, by stage (what is known, and how
+//! deep the probe is), scaled by the error that is expected of this very candidate, and with source datasets,
+//! not rows, as what is exchangeable.
 
 use serde::{Deserialize, Serialize};
 
-/// What was held out: a residual, the error expected for that row, its depth and its source dataset.
+/// What was held out: a residual, the error expected for that row, the stage that answered, its source dataset.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct HeldOut {
     pub residual_points: f64,
     pub expected_error_points: f64,
-    pub probe_step: f64,
+    pub stage: usize,
     pub group: u64,
 }
 
@@ -16,13 +17,11 @@ pub struct HeldOut {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Calibration {
     pub coverage: f64,
-    /// Ascending by `up_to_step`; the last holds for every deeper probe too.
-    pub depths: Vec<DepthCalibration>,
+    pub stages: Vec<StageCalibration>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct DepthCalibration {
-    pub up_to_step: f64,
+pub struct StageCalibration {
     pub factor: f64,
     pub rows: usize,
     pub groups: usize,
@@ -32,63 +31,40 @@ pub struct DepthCalibration {
     pub residual_quantiles: Vec<f64>,
 }
 
-/// A depth with fewer held-out rows than this is judged together with its deeper neighbour.
-const MIN_ROWS: usize = 30;
 const QUANTILES: usize = 41;
 
 impl Calibration {
-    /// `None` when there is nothing to calibrate on.
-    pub fn of(held_out: &[HeldOut], coverage: f64) -> Option<Self> {
-        let mut usable: Vec<HeldOut> = held_out
-            .iter()
-            .copied()
-            .filter(|row| row.residual_points.is_finite() && row.expected_error_points > 0.0)
-            .collect();
-        // A row without any reading stands before step 0.
-        for row in &mut usable {
-            row.probe_step = if row.probe_step.is_nan() { -1.0 } else { row.probe_step };
-        }
-        usable.sort_by(|a, b| a.probe_step.total_cmp(&b.probe_step));
-        let mut depths: Vec<DepthCalibration> = Vec::new();
-        let mut start = 0;
-        while start < usable.len() {
-            let mut end = start + 1;
-            while end < usable.len()
-                && (end - start < MIN_ROWS || usable[end].probe_step <= usable[end - 1].probe_step)
-            {
-                end += 1;
-            }
-            // A short rest joins the last depth instead of standing on too few rows.
-            if usable.len() - end < MIN_ROWS {
-                end = usable.len();
-            }
-            depths.push(DepthCalibration::of(&usable[start..end], coverage));
-            start = end;
-        }
-        (!depths.is_empty()).then_some(Self { coverage, depths })
+    /// `None` where a stage has nothing to calibrate on.
+    pub fn of(held_out: &[HeldOut], stages: usize, coverage: f64) -> Option<Self> {
+        let stage = |stage: usize| {
+            let rows: Vec<HeldOut> = held_out
+                .iter()
+                .copied()
+                .filter(|row| row.stage == stage)
+                .filter(|row| row.residual_points.is_finite() && row.expected_error_points > 0.0)
+                .collect();
+            (!rows.is_empty()).then(|| StageCalibration::of(&rows, coverage))
+        };
+        let stages: Option<Vec<StageCalibration>> = (0..stages).map(stage).collect();
+        stages.filter(|stages| !stages.is_empty()).map(|stages| Self { coverage, stages })
     }
 
-    pub fn at(&self, probe_step: f64) -> &DepthCalibration {
-        let step = if probe_step.is_nan() { -1.0 } else { probe_step };
-        let found = self.depths.iter().find(|depth| step <= depth.up_to_step);
-        found.or(self.depths.last()).expect("a calibration has at least one depth")
-    }
-
-    /// Whether the numbers can be used at all; a card from outside is checked with this.
-    pub fn is_sound(&self) -> bool {
+    /// Whether the numbers can be used at all with a model of so many stages; a card from outside is checked
+    /// with this.
+    pub fn is_sound(&self, stages: usize) -> bool {
         self.coverage > 0.0
             && self.coverage < 1.0
-            && !self.depths.is_empty()
-            && self.depths.iter().all(|depth| {
-                depth.factor.is_finite()
-                    && depth.factor >= 0.0
-                    && !depth.residual_quantiles.is_empty()
-                    && depth.residual_quantiles.iter().all(|quantile| quantile.is_finite())
+            && self.stages.len() == stages
+            && self.stages.iter().all(|stage| {
+                stage.factor.is_finite()
+                    && stage.factor >= 0.0
+                    && !stage.residual_quantiles.is_empty()
+                    && stage.residual_quantiles.iter().all(|quantile| quantile.is_finite())
             })
     }
 }
 
-impl DepthCalibration {
+impl StageCalibration {
     fn of(rows: &[HeldOut], coverage: f64) -> Self {
         let mut groups: Vec<u64> = rows.iter().map(|row| row.group).collect();
         groups.sort_unstable();
@@ -107,13 +83,18 @@ impl DepthCalibration {
         let mut signed: Vec<(f64, f64)> = rows.iter().map(|row| (scaled(row), weight_of(row))).collect();
         signed.sort_by(|a, b| a.0.total_cmp(&b.0));
         Self {
-            up_to_step: rows.last().map_or(0.0, |row| row.probe_step),
             factor,
             rows: rows.len(),
             groups: groups.len(),
             rank_exists,
             residual_quantiles: weighted_quantiles(&signed, groups.len()),
         }
+    }
+
+    /// Of the scaled residuals: what a squared expected error is multiplied with to give a squared error.
+    pub fn mean_square(&self) -> f64 {
+        let squares: f64 = self.residual_quantiles.iter().map(|quantile| quantile * quantile).sum();
+        squares / self.residual_quantiles.len().max(1) as f64
     }
 
     /// P(truth > threshold) for a prediction with this expected error: a smoothed count of the held-out
@@ -169,22 +150,26 @@ mod tests {
     use super::*;
     use crate::numerics::Random;
 
-    fn row(residual: f64, step: f64, group: u64) -> HeldOut {
-        HeldOut { residual_points: residual, expected_error_points: 2.0, probe_step: step, group }
+    fn row(residual: f64, stage: usize, group: u64) -> HeldOut {
+        HeldOut { residual_points: residual, expected_error_points: 2.0, stage, group }
+    }
+
+    fn single(rows: &[HeldOut]) -> StageCalibration {
+        Calibration::of(rows, 1, 0.9).unwrap().stages.swap_remove(0)
     }
 
     #[test]
     fn one_row_a_group_gives_the_textbook_rank() {
-        let rows: Vec<HeldOut> = (1..=99).map(|i| row(2.0 * f64::from(i), 0.0, i as u64)).collect();
-        let calibration = Calibration::of(&rows, 0.9).unwrap();
+        let rows: Vec<HeldOut> = (1..=99).map(|i| row(2.0 * f64::from(i), 0, i as u64)).collect();
         // ceil(100 * 0.9) = 90th smallest of 1..99 after scaling by 2
-        assert!((calibration.at(0.0).factor - 90.0).abs() < 1e-12 && calibration.at(0.0).rank_exists);
-        let few: Vec<HeldOut> = (1..=8).map(|i| row(f64::from(i), 0.0, i as u64)).collect();
-        assert!(!Calibration::of(&few, 0.9).unwrap().at(0.0).rank_exists);
+        assert!((single(&rows).factor - 90.0).abs() < 1e-12 && single(&rows).rank_exists);
+        let few: Vec<HeldOut> = (1..=8).map(|i| row(f64::from(i), 0, i as u64)).collect();
+        assert!(!single(&few).rank_exists);
+        assert_eq!(Calibration::of(&few, 2, 0.9), None);
     }
 
     #[test]
-    fn coverage_holds_on_new_groups_and_at_each_depth() {
+    fn coverage_holds_on_new_groups_and_at_each_stage() {
         let mut random = Random::new(3);
         let mut covered = [0.0; 2];
         let trials = 300;
@@ -192,19 +177,18 @@ mod tests {
             let draw_group = |random: &mut Random, group: u64| -> Vec<HeldOut> {
                 let shift = random.normal();
                 (0..3)
-                    .flat_map(|_| [0.0, 100.0])
-                    .map(|step| {
-                        let spread = if step > 50.0 { 1.0 } else { 4.0 };
-                        row(spread * (shift + random.normal()), step, group)
+                    .flat_map(|_| [0, 1])
+                    .map(|stage| {
+                        let spread = if stage == 1 { 1.0 } else { 4.0 };
+                        row(spread * (shift + random.normal()), stage, group)
                     })
                     .collect()
             };
             let held: Vec<HeldOut> = (0..40).flat_map(|group| draw_group(&mut random, group)).collect();
-            let calibration = Calibration::of(&held, 0.9).unwrap();
+            let calibration = Calibration::of(&held, 2, 0.9).unwrap();
             for new in draw_group(&mut random, 99) {
-                let half_width = calibration.at(new.probe_step).factor * new.expected_error_points;
-                covered[usize::from(new.probe_step > 50.0)] +=
-                    f64::from(u8::from(new.residual_points.abs() <= half_width)) / 3.0;
+                let half_width = calibration.stages[new.stage].factor * new.expected_error_points;
+                covered[new.stage] += f64::from(u8::from(new.residual_points.abs() <= half_width)) / 3.0;
             }
         }
         for share in covered.map(|count| count / f64::from(trials)) {
@@ -214,9 +198,8 @@ mod tests {
 
     #[test]
     fn probabilities_fall_with_the_threshold_and_are_half_at_the_median() {
-        let rows: Vec<HeldOut> = (0..200).map(|i| row(f64::from(i) - 99.5, 0.0, i as u64)).collect();
-        let calibration = Calibration::of(&rows, 0.9).unwrap();
-        let above = |threshold: f64| calibration.at(0.0).probability_above(50.0, 2.0, threshold);
+        let rows: Vec<HeldOut> = (0..200).map(|i| row(f64::from(i) - 99.5, 0, i as u64)).collect();
+        let above = |threshold: f64| single(&rows).probability_above(50.0, 2.0, threshold);
         assert!((above(50.0) - 0.5).abs() < 0.02, "{}", above(50.0));
         assert!(above(20.0) > above(40.0) && above(40.0) > above(90.0));
         assert!(above(1e9) > 0.0 && above(-1e9) < 1.0);

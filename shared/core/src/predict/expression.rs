@@ -34,6 +34,8 @@ pub enum Binary {
     Divide,
     Minimum,
     Maximum,
+    /// 1 or 0; 0 where a value is missing.
+    LessOrEqual,
 }
 
 impl Expression {
@@ -97,6 +99,7 @@ impl Binary {
             Self::Minimum | Self::Maximum if x.is_nan() || y.is_nan() => f64::NAN,
             Self::Minimum => x.min(y),
             Self::Maximum => x.max(y),
+            Self::LessOrEqual => f64::from(u8::from(x <= y)),
         }
     }
 }

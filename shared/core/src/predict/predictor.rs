@@ -6,22 +6,25 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 use thiserror::Error;
 
-use super::card::{CARD_KEY, CARD_VERSION, Card, ERROR_MODEL_KEY, SeenFeature, from_base64};
-use super::conformal::DepthCalibration;
-use super::model::Model;
-use super::onnx::{self, OnnxError};
+use super::card::{
+    CARD_KEY, CARD_VERSION, Card, DIVERGENCE_MODEL_KEY, ERROR_MODEL_KEY, Outside, from_base64,
+};
+use super::onnx::{self, OnnxError, OnnxModel};
 use super::risk::{Regime, StepPrice};
 use super::shap::Explainer;
 use super::shap_sampling;
+use super::staged::Staged;
 use super::verdict::{LongerProbe, MistakeCosts, Verdict, verdict};
 use crate::features::{self, FeatureVector, Group};
+use crate::runs::{Knowledge, Known};
 
 #[derive(Debug, Clone)]
 pub struct Predictor {
-    pub model: Model,
+    pub model: Staged,
     pub card: Option<Card>,
     pub names: Vec<String>,
-    error_model: Option<Model>,
+    pub error_model: Option<Staged>,
+    pub divergence_model: Option<Staged>,
     explainer: Option<Explainer>,
 }
 
@@ -49,19 +52,15 @@ pub enum PredictorError {
 pub struct ForecastOptions {
     pub threshold: Option<f64>,
     pub costs: MistakeCosts,
-    /// Price of one probe step, in squared points of error (gamma lambda) and in the currency of `costs`.
-    pub step_price: StepPrice,
+    /// Price of one probe step, in squared points of error (gamma lambda; the card's where none is given) and in
+    /// the currency of `costs`.
+    pub step_price: Option<StepPrice>,
     pub step_cost: f64,
 }
 
 impl Default for ForecastOptions {
     fn default() -> Self {
-        Self {
-            threshold: None,
-            costs: MistakeCosts::default(),
-            step_price: StepPrice(0.02),
-            step_cost: 0.0005,
-        }
+        Self { threshold: None, costs: MistakeCosts::default(), step_price: None, step_cost: 0.0005 }
     }
 }
 
@@ -80,25 +79,29 @@ pub struct Forecast {
     pub shap_groups: BTreeMap<&'static str, f64>,
     /// "exact", or "sampled (N orders)" where the file does not allow exact attributions.
     pub shap_method: String,
+    /// What is known of the candidate, which decides the part of the predictor that answered.
+    pub stage: Option<String>,
     pub outside: Vec<Outside>,
+    pub transfer: Option<Transfer>,
+    pub divergence_probability: Option<f64>,
     pub regime: Option<Regime>,
     pub next_probe_steps: Option<f64>,
     pub notes: Vec<String>,
 }
 
+/// The candidate's base model is none of those that the predictor was fitted on.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Outside {
-    pub name: String,
-    /// `null`: missing here, never missing in the training rows.
-    pub value: Option<f64>,
-    pub low: f64,
-    pub high: f64,
+pub struct Transfer {
+    pub base_parameters: f64,
+    pub fitted_on: Vec<String>,
+    pub interval_widened: f64,
+    /// False: the widening is a guess.
+    pub measured: bool,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct WhatIf {
     pub change: String,
-    pub score: f64,
     pub gain: f64,
     pub in_distribution: bool,
 }
@@ -106,6 +109,10 @@ pub struct WhatIf {
 /// Attribution of holding a forecast to the range of possible scores.
 pub const RANGE_LIMIT: &str = "range limit";
 const SAMPLED_ORDERS: usize = 200;
+/// Where the card does not say.
+const GUESSED_STEP_PRICE: f64 = 0.02;
+/// For a base model that the predictor does not know, where the card has not measured it.
+const GUESSED_WIDENING: f64 = 2.0;
 
 impl Predictor {
     /// Reads, checks the card against the trees, and refuses features that the registry and `known` lack.
@@ -117,11 +124,12 @@ impl Predictor {
             (None, Some(list)) => list.split(',').map(|name| name.trim().to_owned()).collect(),
             (None, None) => file.input_names.clone(),
         };
+        let feature_count = file.model.feature_count;
         if names.is_empty() {
-            return Err(PredictorError::NoNames { found: file.model.feature_count });
+            return Err(PredictorError::NoNames { found: feature_count });
         }
-        if names.len() != file.model.feature_count {
-            let (found, expected) = (file.model.feature_count, names.len());
+        if names.len() != feature_count {
+            let (found, expected) = (feature_count, names.len());
             return Err(OnnxError::FeatureCount { found, expected }.into());
         }
         let unknown: Vec<String> =
@@ -129,23 +137,18 @@ impl Predictor {
         if !unknown.is_empty() {
             return Err(PredictorError::UnknownFeatures { names: unknown });
         }
-        if card.as_ref().is_some_and(|card| !card.matches(&file.model)) {
-            return Err(PredictorError::Mismatch("its recorded answers are not those of the trees"));
-        }
-        let error_model = match file.metadata(ERROR_MODEL_KEY) {
-            None => None,
-            Some(text) => {
-                let bytes = from_base64(text)
-                    .ok_or(PredictorError::Mismatch("its error model is no base64 of an ONNX file"))?;
-                let model = onnx::read(&bytes)?.model;
-                if model.feature_count != file.model.feature_count {
-                    return Err(PredictorError::Mismatch("its error model reads other features"));
-                }
-                Some(model)
+        if let Some(card) = &card {
+            if !card.fits(&file.model) {
+                return Err(PredictorError::Mismatch("its parts are not those of the trees"));
             }
-        };
-        let explainer = Explainer::new(&file.model, None).ok();
-        Ok(Self { model: file.model, card, names, error_model, explainer })
+            if !card.matches(&file.model) {
+                return Err(PredictorError::Mismatch("its recorded answers are not those of the trees"));
+            }
+        }
+        let error_model = inner_model(&file, ERROR_MODEL_KEY, feature_count + 1)?;
+        let divergence_model = inner_model(&file, DIVERGENCE_MODEL_KEY, feature_count)?;
+        let explainer = Explainer::new(&file.model).ok();
+        Ok(Self { model: file.model, card, names, error_model, divergence_model, explainer })
     }
 
     /// The model's inputs in order, from named values; what is not there is missing.
@@ -160,12 +163,14 @@ impl Predictor {
         self.names.iter().map(value).collect()
     }
 
+    /// `vector` as `Known::at` makes it.
     pub fn forecast(
         &self,
         vector: &FeatureVector,
         options: &ForecastOptions,
     ) -> Result<Forecast, PredictorError> {
         let row = self.row(vector)?;
+        let stage = self.model.gate.stage_of(&row);
         let raw = self.model.predict(&row);
         let (low, high) = self.card.as_ref().map_or((f64::NEG_INFINITY, f64::INFINITY), |c| c.score_range);
         let score = raw.clamp(low, high);
@@ -177,6 +182,7 @@ impl Predictor {
             shap.insert(RANGE_LIMIT.to_owned(), score - raw);
         }
         let outside = self.outside(&row);
+        let transfer = self.transfer(vector);
         let mut forecast = Forecast {
             score,
             interval: None,
@@ -188,68 +194,72 @@ impl Predictor {
             shap,
             shap_groups,
             shap_method,
+            stage: self.card.as_ref().map(|card| card.stages[stage].name.clone()),
             outside,
+            transfer,
+            divergence_probability: self.divergence_probability(&row),
             regime: None,
             next_probe_steps: None,
             notes: Vec::new(),
         };
-        self.add_uncertainty(&row, raw, vector.get("probe_step"), options, &mut forecast);
+        self.add_uncertainty(&row, stage, raw, vector.get("probe_step"), options, &mut forecast);
         Ok(forecast)
     }
 
-    /// Each change forecast anew, the best first. Changes that leave the seen ranges are marked, not hidden.
+    /// What each change of the plan would gain, the best first. Readings of the old plan say nothing of the
+    /// new one, so both are forecast as before any probe. Changes that leave the seen ranges are marked, not
+    /// hidden.
     pub fn what_if(
         &self,
-        vector: &FeatureVector,
+        known: &Known<'_>,
         changes: &[(String, Vec<(String, f64)>)],
     ) -> Result<Vec<WhatIf>, PredictorError> {
-        let now = self.model.predict(&self.row(vector)?);
+        let knowledge = if known.base_score.is_some() { Knowledge::Base } else { Knowledge::Plan };
+        let now = self.model.predict(&self.row(&known.at(knowledge, 0))?);
         let mut answers = Vec::with_capacity(changes.len());
         for (change, values) in changes {
-            let mut changed = vector.clone();
+            let mut plan = known.plan.clone();
             for (name, value) in values {
-                changed.set(name, *value);
+                plan.set(name, *value);
             }
-            let row = self.row(&changed)?;
-            let score = self.model.predict(&row);
+            let row = self.row(&Known { plan: &plan, ..*known }.at(knowledge, 0))?;
+            let gain = self.model.predict(&row) - now;
             let in_distribution = self.outside(&row).is_empty();
-            answers.push(WhatIf { change: change.clone(), score, gain: score - now, in_distribution });
+            answers.push(WhatIf { change: change.clone(), gain, in_distribution });
         }
-        answers.sort_by(|a, b| {
-            (b.in_distribution, b.gain)
-                .partial_cmp(&(a.in_distribution, a.gain))
-                .unwrap_or(std::cmp::Ordering::Equal)
-        });
+        answers.sort_by(|a, b| b.in_distribution.cmp(&a.in_distribution).then(b.gain.total_cmp(&a.gain)));
         Ok(answers)
     }
 
     /// Standard error expected for this row, in points: the error model's, never below a tenth of a point.
-    pub fn expected_error(&self, row: &[f64]) -> Option<f64> {
-        let model = self.error_model.as_ref()?;
-        Some(libm::exp(model.predict(row)).clamp(0.1, 1e3))
+    pub fn expected_error(&self, row: &[f64], forecast: f64) -> Option<f64> {
+        Some(expected_error(self.error_model.as_ref()?, row, forecast))
     }
 
     pub fn outside(&self, row: &[f64]) -> Vec<Outside> {
-        let Some(card) = &self.card else { return Vec::new() };
-        let is_outside = |seen: &SeenFeature, value: f64| {
-            let margin = 1e-9 * (seen.high - seen.low).abs().max(1e-9);
-            if value.is_nan() {
-                seen.missing_share == 0.0
-            } else {
-                value < seen.low - margin || value > seen.high + margin
-            }
-        };
-        card.features
-            .iter()
-            .zip(row)
-            .filter(|(seen, value)| seen.used && is_outside(seen, **value))
-            .map(|(seen, value)| Outside {
-                name: seen.name.clone(),
-                value: (!value.is_nan()).then_some(*value),
-                low: seen.low,
-                high: seen.high,
-            })
-            .collect()
+        let stage = self.model.gate.stage_of(row);
+        self.card.as_ref().map_or(Vec::new(), |card| card.outside(stage, row))
+    }
+
+    fn transfer(&self, vector: &FeatureVector) -> Option<Transfer> {
+        let card = self.card.as_ref()?;
+        let base_parameters = vector.get("base_parameters");
+        let is_known =
+            |model: &crate::runs::ModelRecord| (model.parameters as f64 - base_parameters).abs() < 0.5;
+        if base_parameters.is_nan() || card.base_models.iter().any(is_known) {
+            return None;
+        }
+        Some(Transfer {
+            base_parameters,
+            fitted_on: card.base_models.iter().map(|model| model.name.clone()).collect(),
+            interval_widened: card.transfer_widening.unwrap_or(GUESSED_WIDENING),
+            measured: card.transfer_widening.is_some(),
+        })
+    }
+
+    fn divergence_probability(&self, row: &[f64]) -> Option<f64> {
+        let log_odds = self.divergence_model.as_ref()?.predict(row);
+        Some(1.0 / (1.0 + libm::exp(-log_odds)))
     }
 
     fn attributions(&self, row: &[f64]) -> (f64, Vec<f64>, String) {
@@ -269,6 +279,7 @@ impl Predictor {
     fn add_uncertainty(
         &self,
         row: &[f64],
+        stage: usize,
         raw: f64,
         probe_step: f64,
         options: &ForecastOptions,
@@ -284,33 +295,41 @@ impl Predictor {
             let step = if probe_step.is_nan() { 0.0 } else { probe_step };
             let first = card.depths.iter().copied().find(|depth| *depth > 0.0).unwrap_or(1.0);
             let tolerated = card.noise_floor_points.unwrap_or(1.0);
-            forecast.regime = Some(risk.curve.regime(options.step_price, first, tolerated));
-            forecast.next_probe_steps = risk.curve.next_probe_step(step, &card.depths, options.step_price);
+            let price =
+                options.step_price.unwrap_or(StepPrice(card.step_price.unwrap_or(GUESSED_STEP_PRICE)));
+            forecast.regime = Some(risk.curve.regime(price, first, tolerated));
+            let squared_error = match (&card.calibration, self.expected_error(row, raw)) {
+                (Some(calibration), Some(error)) => error * error * calibration.stages[stage].mean_square(),
+                _ => risk.curve.at(step),
+            };
+            forecast.next_probe_steps = risk.curve.next_worth(step, &card.depths, squared_error, price);
         }
-        let (Some(calibration), Some(error)) = (&card.calibration, self.expected_error(row)) else { return };
-        let depth = calibration.at(probe_step);
-        let half_width = depth.factor * error;
+        let (Some(calibration), Some(error)) = (&card.calibration, self.expected_error(row, raw)) else {
+            return;
+        };
+        let error = error * forecast.transfer.as_ref().map_or(1.0, |transfer| transfer.interval_widened);
+        let calibrated = &calibration.stages[stage];
+        let half_width = calibrated.factor * error;
         let (low, high) = card.score_range;
         forecast.interval = Some(((raw - half_width).clamp(low, high), (raw + half_width).clamp(low, high)));
         forecast.coverage = Some(calibration.coverage);
-        if !depth.rank_exists {
+        if !calibrated.rank_exists {
             forecast.notes.push(format!(
                 "only {} source datasets were held out: the interval is as wide as the largest error seen",
-                depth.groups
+                calibrated.groups
             ));
         }
         let Some(threshold) = options.threshold else { return };
-        let probability = depth.probability_above(raw, error, threshold);
+        let probability = calibrated.probability_above(raw, error, threshold);
         forecast.probability_above = Some(probability);
         if forecast.in_distribution {
-            let longer = self.longer_probe(depth, error, probe_step, options, forecast.next_probe_steps);
+            let longer = self.longer_probe(error, probe_step, options, forecast.next_probe_steps);
             forecast.verdict = verdict(probability, raw, threshold, error, options.costs, longer);
         }
     }
 
     fn longer_probe(
         &self,
-        _depth: &DepthCalibration,
         error: f64,
         probe_step: f64,
         options: &ForecastOptions,
@@ -326,6 +345,24 @@ impl Predictor {
     }
 }
 
+/// The bounds keep an interval from vanishing or exploding where the error model must extrapolate.
+pub(in crate::predict) fn expected_error(error_model: &Staged, row: &[f64], forecast: f64) -> f64 {
+    let mut inputs = row.to_vec();
+    inputs.push(forecast);
+    libm::exp(error_model.predict(&inputs)).clamp(0.1, 1e3)
+}
+
+fn inner_model(file: &OnnxModel, key: &str, features: usize) -> Result<Option<Staged>, PredictorError> {
+    let Some(text) = file.metadata(key) else { return Ok(None) };
+    let bytes =
+        from_base64(text).ok_or(PredictorError::Mismatch("an inner model is no base64 of an ONNX file"))?;
+    let model = onnx::read(&bytes)?.model;
+    if model.feature_count != features {
+        return Err(PredictorError::Mismatch("an inner model reads other features"));
+    }
+    Ok(Some(model))
+}
+
 fn read_card(text: &str) -> Result<Card, PredictorError> {
     let card: Card = serde_json::from_str(text).map_err(|error| PredictorError::Card(error.to_string()))?;
     if card.version != CARD_VERSION {
@@ -333,12 +370,6 @@ fn read_card(text: &str) -> Result<Card, PredictorError> {
         return Err(PredictorError::Card(format!(
             "version {found}, and this build reads version {expected}"
         )));
-    }
-    if card.calibration.as_ref().is_some_and(|calibration| !calibration.is_sound()) {
-        return Err(PredictorError::Card("its calibration has numbers that cannot be".to_owned()));
-    }
-    if card.score_range.0.is_nan() || card.score_range.1.is_nan() || card.score_range.0 > card.score_range.1 {
-        return Err(PredictorError::Card("its score range is empty".to_owned()));
     }
     Ok(card)
 }

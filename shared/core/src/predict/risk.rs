@@ -4,8 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::numerics::linear::non_negative_least_squares;
-use crate::numerics::{Matrix, Random, stats};
+use crate::numerics::power_law::PowerLaw;
+use crate::numerics::{Random, stats};
 
 /// One out-of-fold squared error at a depth, with the run it belongs to.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -41,7 +41,7 @@ pub struct RiskFit {
 pub struct StepPrice(pub f64);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Regime {
     StaticSufficient,
     DynamicCritical,
@@ -76,6 +76,15 @@ impl RiskCurve {
     /// one, because a plateau may hide a gain behind it.
     pub fn next_probe_step(&self, now: f64, depths: &[f64], price: StepPrice) -> Option<f64> {
         let saved = |to: f64| self.at(now) - self.at(to) - price.0 * (to - now);
+        let mut ahead = depths.iter().copied().filter(|depth| *depth > now);
+        let next = ahead.next()?;
+        (saved(next) > 0.0 || ahead.any(|depth| saved(depth) > 0.0)).then_some(next)
+    }
+
+    /// The same for one candidate: it has this squared error left, of which a longer probe removes the share that
+    /// the curve says.
+    pub fn next_worth(&self, now: f64, depths: &[f64], squared_error: f64, price: StepPrice) -> Option<f64> {
+        let saved = |to: f64| squared_error * (1.0 - self.at(to) / self.at(now)) - price.0 * (to - now);
         let mut ahead = depths.iter().copied().filter(|depth| *depth > now);
         let next = ahead.next()?;
         (saved(next) > 0.0 || ahead.any(|depth| saved(depth) > 0.0)).then_some(next)
@@ -142,6 +151,9 @@ impl RiskFit {
                 decays.push(curve.decay);
             }
         }
+        if floors.is_empty() {
+            return None;
+        }
         let interval = |values: &[f64]| (stats::quantile(values, 0.05), stats::quantile(values, 0.95));
         Some(Self {
             curve,
@@ -153,49 +165,9 @@ impl RiskFit {
     }
 }
 
-/// For each decay and offset on a grid the two linear numbers follow exactly; relative errors count, so
-/// that shallow depths with their large errors do not decide alone. Then the grid is halved around the best.
 fn fit_curve(points: &[(f64, f64)]) -> Option<RiskCurve> {
-    if points.len() < 3 {
-        return None;
-    }
-    let weigh = |value: f64, error: f64| value / error.max(1e-9);
-    let target = vec![1.0; points.len()];
-    let solve = |decay: f64, offset: f64| {
-        let design = Matrix::from_fn(points.len(), 2, |row, column| {
-            let (depth, error) = points[row];
-            weigh(if column == 0 { 1.0 } else { libm::pow(depth + offset, -decay) }, error)
-        });
-        let fit = non_negative_least_squares(&design, &target);
-        (fit.residual_squares, fit.coefficients)
-    };
-    // In logarithms; a decay above 4 or an offset beyond the depths is no different from a straight line.
-    let deepest = points.iter().map(|point| point.0).fold(1.0, f64::max);
-    let limits = [(libm::log(0.05), libm::log(4.0)), (0.0, libm::log(2.0 * deepest))];
-    let mut centre = limits.map(|(low, high)| f64::midpoint(low, high));
-    let mut reach = limits.map(|(low, high)| (high - low) / 2.0);
-    let mut best: Option<(f64, RiskCurve)> = None;
-    for _ in 0..6 {
-        let mut next = centre;
-        for a in -5..=5 {
-            for b in -5..=5 {
-                let at = [
-                    (centre[0] + reach[0] * f64::from(a) / 5.0).clamp(limits[0].0, limits[0].1),
-                    (centre[1] + reach[1] * f64::from(b) / 5.0).clamp(limits[1].0, limits[1].1),
-                ];
-                let (decay, offset_steps) = (libm::exp(at[0]), libm::exp(at[1]));
-                let (error, linear) = solve(decay, offset_steps);
-                if best.as_ref().is_none_or(|(known, _)| error < *known) {
-                    let curve = RiskCurve { floor: linear[0], scale: linear[1], offset_steps, decay };
-                    best = Some((error, curve));
-                    next = at;
-                }
-            }
-        }
-        centre = next;
-        reach = reach.map(|reach| reach * 0.4);
-    }
-    best.map(|(_, curve)| curve)
+    let law = PowerLaw::fit(points)?;
+    Some(RiskCurve { floor: law.floor, scale: law.scale, offset_steps: law.offset, decay: law.decay })
 }
 
 #[cfg(test)]

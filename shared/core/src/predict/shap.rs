@@ -7,7 +7,8 @@
 //! cover shares of those splits. Because o is 0 or 1, features with o = 0 only multiply, and D and the
 //! pattern of ones fix the whole leaf: short paths read their answer from a table.
 
-use super::model::{Aggregate, Forest, Model};
+use super::model::{Aggregate, Column, Forest, Model};
+use super::staged::{Gate, Staged};
 use super::tree::{Node, Split, Tree};
 
 /// Features on a path up to which a table of all 2^D patterns is made; 2^6 x 6 doubles are 3 KiB a leaf.
@@ -20,13 +21,21 @@ pub struct Attribution {
     pub contributions: Vec<f64>,
 }
 
-/// Prepared once for a model, then cheap for each row.
+/// Prepared once for a model, then cheap for each row. Which stage answers is given, not explained: a
+/// contribution is a difference from the average row of that stage.
 #[derive(Debug, Clone)]
 pub struct Explainer {
-    base: f64,
     feature_count: usize,
+    gate: Gate,
+    stages: Vec<SumExplainer>,
+}
+
+#[derive(Debug, Clone)]
+struct SumExplainer {
+    base: f64,
     forests: Vec<PreparedForest>,
-    columns: Vec<PreparedColumn>,
+    /// Compared with 0, which is their average over the training rows in files of ours.
+    columns: Vec<Column>,
 }
 
 #[derive(Debug, Clone)]
@@ -53,12 +62,6 @@ struct Leaf {
     table: Vec<f64>,
 }
 
-#[derive(Debug, Clone)]
-struct PreparedColumn {
-    column: super::model::Column,
-    average: f64,
-}
-
 /// Why a model cannot be explained exactly; the sampling fallback says so in its label.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum NotExact {
@@ -74,9 +77,28 @@ pub enum NotExact {
 const MAX_PATH_FEATURES: usize = 64;
 
 impl Explainer {
-    /// `column_averages`: each column's weight times function averaged over the training rows, in the
-    /// order of `model.columns`; without it columns are compared with 0.
-    pub fn new(model: &Model, column_averages: Option<&[f64]>) -> Result<Self, NotExact> {
+    pub fn new(model: &Staged) -> Result<Self, NotExact> {
+        let stages: Result<Vec<SumExplainer>, NotExact> =
+            model.stages.iter().map(SumExplainer::new).collect();
+        Ok(Self { feature_count: model.feature_count, gate: model.gate.clone(), stages: stages? })
+    }
+
+    pub fn explain(&self, row: &[f64]) -> Attribution {
+        let mut contributions = vec![0.0; self.feature_count];
+        let base = self.explain_into(row, &mut contributions);
+        Attribution { base, contributions }
+    }
+
+    /// Adds to `contributions`, one entry a feature, without allocating for short paths; gives the base.
+    pub fn explain_into(&self, row: &[f64], contributions: &mut [f64]) -> f64 {
+        let stage = &self.stages[self.gate.stage_of(row)];
+        stage.explain_into(row, contributions);
+        stage.base
+    }
+}
+
+impl SumExplainer {
+    fn new(model: &Model) -> Result<Self, NotExact> {
         let mut base = model.constant;
         let mut forests = Vec::with_capacity(model.forests.len());
         for forest in &model.forests {
@@ -84,33 +106,10 @@ impl Explainer {
             base += expected;
             forests.push(prepared);
         }
-        let averages = column_averages.filter(|averages| averages.len() == model.columns.len());
-        let columns: Vec<PreparedColumn> = model
-            .columns
-            .iter()
-            .enumerate()
-            .map(|(index, column)| PreparedColumn {
-                column: column.clone(),
-                average: averages.map_or(0.0, |averages| averages[index]),
-            })
-            .collect();
-        base += columns.iter().map(|column| column.average).sum::<f64>();
-        Ok(Self { base, feature_count: model.feature_count, forests, columns })
+        Ok(Self { base, forests, columns: model.columns.clone() })
     }
 
-    /// The forecast for a row about which nothing is known.
-    pub fn base(&self) -> f64 {
-        self.base
-    }
-
-    pub fn explain(&self, row: &[f64]) -> Attribution {
-        let mut contributions = vec![0.0; self.feature_count];
-        self.explain_into(row, &mut contributions);
-        Attribution { base: self.base, contributions }
-    }
-
-    /// Adds to `contributions`, one entry a feature, without allocating for short paths.
-    pub fn explain_into(&self, row: &[f64], contributions: &mut [f64]) {
+    fn explain_into(&self, row: &[f64], contributions: &mut [f64]) {
         let mut decisions = Vec::new();
         let mut rounded = Vec::new();
         for forest in &self.forests {
@@ -125,8 +124,8 @@ impl Explainer {
                 tree.add(row, &mut decisions, contributions);
             }
         }
-        for prepared in &self.columns {
-            contributions[prepared.column.feature as usize] += prepared.column.at(row) - prepared.average;
+        for column in &self.columns {
+            contributions[column.feature as usize] += column.at(row);
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use super::*;
 use crate::hash;
+use crate::predict::expression::Unary;
 use crate::predict::expression::{Binary, Expression};
 use crate::predict::model::Column;
+use crate::predict::staged::Staged;
 use crate::predict::tree::Branch;
 
 struct Draw(u64);
@@ -96,7 +98,7 @@ fn equal_to_every_subset_on_small_trees() {
         let tree = random_tree(&mut draw, features, 2 + (round % 4) as u32);
         let mut model = Model::constant(features, 1.5);
         model.forests.push(Forest::sum(vec![tree.clone()]));
-        let explainer = Explainer::new(&model, None).unwrap();
+        let explainer = Explainer::new(&model.clone().into()).unwrap();
         for _ in 0..8 {
             let row = random_row(&mut draw, features);
             let found = explainer.explain(&row);
@@ -114,7 +116,7 @@ fn contributions_and_base_add_up_to_the_prediction_on_deep_trees() {
     let mut model = Model::constant(features, 3.0);
     let trees: Vec<Tree> = (0..6).map(|_| random_tree(&mut draw, features, 11)).collect();
     model.forests.push(Forest { scale: 0.3, ..Forest::sum(trees) });
-    let explainer = Explainer::new(&model, None).unwrap();
+    let explainer = Explainer::new(&model.clone().into()).unwrap();
     for _ in 0..30 {
         let row = random_row(&mut draw, features);
         let found = explainer.explain(&row);
@@ -128,8 +130,24 @@ fn a_linear_part_is_its_difference_from_the_average() {
     let mut model = Model::constant(2, 10.0);
     let function = Expression::binary(Binary::Subtract, Expression::Feature, Expression::Number(1.0));
     model.columns.push(Column { feature: 1, weight: 2.0, function });
-    let explainer = Explainer::new(&model, Some(&[4.0])).unwrap();
-    assert_eq!(explainer.explain(&[0.0, 6.0]), Attribution { base: 14.0, contributions: vec![0.0, 6.0] });
+    let explainer = Explainer::new(&model.into()).unwrap();
+    assert_eq!(explainer.explain(&[0.0, 6.0]), Attribution { base: 10.0, contributions: vec![0.0, 10.0] });
+}
+
+#[test]
+fn each_stage_is_explained_by_itself() {
+    let stage = |constant: f64| {
+        let mut model = Model::constant(2, constant);
+        model.columns.push(Column { feature: 1, weight: constant, function: Expression::Feature });
+        Staged::from(model)
+    };
+    let missing = Expression::unary(Unary::IsMissing, Expression::Feature);
+    let model = Staged::choice(0, missing, stage(1.0), stage(2.0)).unwrap();
+    let explainer = Explainer::new(&model).unwrap();
+    let before = explainer.explain(&[f64::NAN, 3.0]);
+    let after = explainer.explain(&[0.0, 3.0]);
+    assert_eq!(before, Attribution { base: 1.0, contributions: vec![0.0, 3.0] });
+    assert_eq!(after, Attribution { base: 2.0, contributions: vec![0.0, 6.0] });
 }
 
 #[test]
@@ -148,7 +166,7 @@ fn what_has_no_covers_is_not_called_exact() {
     ];
     let mut model = Model::constant(1, 0.0);
     model.forests.push(Forest::sum(vec![Tree::new(nodes, None, 1).unwrap()]));
-    assert_eq!(Explainer::new(&model, None).unwrap_err(), NotExact::NoCovers);
+    assert_eq!(Explainer::new(&model.clone().into()).unwrap_err(), NotExact::NoCovers);
     model.forests[0].aggregate = Aggregate::Maximum;
-    assert_eq!(Explainer::new(&model, None).unwrap_err(), NotExact::NotASum);
+    assert_eq!(Explainer::new(&model.clone().into()).unwrap_err(), NotExact::NotASum);
 }

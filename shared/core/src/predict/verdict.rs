@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::numerics::stats::{normal_cumulative, normal_quantile};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     Go,
     NoGo,

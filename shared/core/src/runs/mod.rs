@@ -1,9 +1,15 @@
 //! Finished fine-tunes as records, one JSON object a line, and the tables that predictors are fitted on.
 
+mod derived;
+mod knowledge;
 mod read;
 mod record;
 mod table;
 
-pub use read::{RunsError, read_runs};
-pub use record::{DatasetRecord, EvaluationRecord, ModelRecord, Part, Reading, RunRecord, SCHEMA_VERSION};
+pub use derived::DERIVED_FROM_READINGS;
+pub use knowledge::{Knowledge, Known};
+pub use read::{Place, RunsError, RunsReader, read_runs};
+pub use record::{
+    DatasetRecord, Elsewhere, EvaluationRecord, ModelRecord, Part, Reading, RunRecord, SCHEMA_VERSION,
+};
 pub use table::{AnytimeTable, Label, STATIC_ONLY_STEP, noise_floor};

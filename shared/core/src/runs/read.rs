@@ -1,66 +1,102 @@
-//! Reads run records from JSON Lines; a line that is no record is refused with its number, because a table
-//! that silently shrinks gives other numbers.
+//! Reads run records from JSON Lines, one or several files; a line that is no record is refused by file and
+//! line, because a table that silently shrinks gives other numbers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
 use super::record::{RunRecord, SCHEMA_VERSION};
-use crate::features;
+use crate::features::{self, FeatureVector};
 use crate::limits;
+
+/// A file and a line in it, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub file: String,
+    pub line: usize,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}, line {}", self.file, self.line)
+    }
+}
 
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum RunsError {
-    #[error("line {line} is no run record: {reason}")]
-    Line { line: usize, reason: String },
-    #[error("line {line}: schema version {found}; this build reads version {SCHEMA_VERSION}")]
-    Version { line: usize, found: u32 },
-    #[error("line {line} has {found} {what}; at most {limit} are read")]
-    TooMany { line: usize, what: &'static str, found: usize, limit: usize },
-    #[error("run {id:?} stands on line {first} and on line {second}")]
-    Twice { id: String, first: usize, second: usize },
+    #[error("{at} is no run record: {reason}")]
+    Line { at: Place, reason: String },
+    #[error("{at}: schema version {found}; this build reads version {SCHEMA_VERSION}")]
+    Version { at: Place, found: u32 },
+    #[error("{at} has {found} {what}; at most {limit} are read")]
+    TooMany { at: Place, what: &'static str, found: usize, limit: usize },
+    #[error("run {id:?} stands in {first} and again in {second}")]
+    Twice { id: String, first: Place, second: Place },
     #[error("the runs hold features that the registry does not know: {}", names.join(", "))]
     UnknownFeatures { names: Vec<String> },
-    #[error("there are no runs in the file")]
+    #[error("there are no runs in it")]
     Empty,
 }
 
-pub fn read_runs(text: &str) -> Result<Vec<RunRecord>, RunsError> {
-    let mut runs: Vec<RunRecord> = Vec::new();
-    let mut seen = std::collections::BTreeMap::new();
-    let mut unknown = BTreeSet::new();
-    for (index, content) in text.lines().enumerate() {
-        let line = index + 1;
-        if content.trim().is_empty() {
-            continue;
+#[derive(Debug, Default)]
+pub struct RunsReader {
+    runs: Vec<RunRecord>,
+    places: BTreeMap<String, Place>,
+    unknown: BTreeSet<String>,
+}
+
+impl RunsReader {
+    /// Adds the lines of one file.
+    pub fn add(&mut self, file: &str, text: &str) -> Result<(), RunsError> {
+        for (index, content) in text.lines().enumerate() {
+            if !content.trim().is_empty() {
+                self.add_line(Place { file: file.to_owned(), line: index + 1 }, content)?;
+            }
         }
-        if runs.len() == limits::MAX_RUNS {
-            let (found, limit) = (runs.len() + 1, limits::MAX_RUNS);
-            return Err(RunsError::TooMany { line, what: "runs", found, limit });
+        Ok(())
+    }
+
+    pub fn finish(self) -> Result<Vec<RunRecord>, RunsError> {
+        if !self.unknown.is_empty() {
+            return Err(RunsError::UnknownFeatures { names: self.unknown.into_iter().take(10).collect() });
         }
-        let run: RunRecord = serde_json::from_str(content)
-            .map_err(|error| RunsError::Line { line, reason: error.to_string() })?;
+        if self.runs.is_empty() { Err(RunsError::Empty) } else { Ok(self.runs) }
+    }
+
+    fn add_line(&mut self, at: Place, content: &str) -> Result<(), RunsError> {
+        if self.runs.len() == limits::MAX_RUNS {
+            let (found, limit) = (self.runs.len() + 1, limits::MAX_RUNS);
+            return Err(RunsError::TooMany { at, what: "runs", found, limit });
+        }
+        let run: RunRecord = match serde_json::from_str(content) {
+            Ok(run) => run,
+            Err(error) => return Err(RunsError::Line { at, reason: error.to_string() }),
+        };
         if run.schema != SCHEMA_VERSION {
-            return Err(RunsError::Version { line, found: run.schema });
+            return Err(RunsError::Version { at, found: run.schema });
         }
         if run.readings.len() > limits::MAX_READINGS {
             let (found, limit) = (run.readings.len(), limits::MAX_READINGS);
-            return Err(RunsError::TooMany { line, what: "readings", found, limit });
+            return Err(RunsError::TooMany { at, what: "readings", found, limit });
         }
-        if let Some(first) = seen.insert(run.id.clone(), line) {
-            return Err(RunsError::Twice { id: run.id, first, second: line });
+        if let Some(first) = self.places.insert(run.id.clone(), at.clone()) {
+            return Err(RunsError::Twice { id: run.id, first, second: at });
         }
         let vectors = [Some(&run.features), run.proxy.as_ref()];
         let all = vectors.into_iter().flatten().chain(run.readings.iter().map(|reading| &reading.features));
-        for (name, _) in all.flat_map(|vector| vector.iter()) {
+        for (name, _) in all.flat_map(FeatureVector::iter) {
             if features::find(name).is_none() {
-                unknown.insert(name.to_owned());
+                self.unknown.insert(name.to_owned());
             }
         }
-        runs.push(run);
+        self.runs.push(run);
+        Ok(())
     }
-    if !unknown.is_empty() {
-        return Err(RunsError::UnknownFeatures { names: unknown.into_iter().take(10).collect() });
-    }
-    if runs.is_empty() { Err(RunsError::Empty) } else { Ok(runs) }
+}
+
+/// The runs of one text.
+pub fn read_runs(text: &str) -> Result<Vec<RunRecord>, RunsError> {
+    let mut reader = RunsReader::default();
+    reader.add("the runs", text)?;
+    reader.finish()
 }

@@ -8,6 +8,8 @@ use serde::{Deserialize, Serialize};
 use crate::features::FeatureVector;
 
 pub const SCHEMA_VERSION: u32 = 1;
+/// Condition that marks runs at rates above the usual ones.
+pub const UNSTABLE: &str = "unstable";
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunRecord {
@@ -31,6 +33,10 @@ pub struct RunRecord {
     #[serde(default)]
     pub readings: Vec<Reading>,
     pub base_score: Option<f64>,
+    #[serde(default)]
+    pub base_p_gold: Option<f64>,
+    #[serde(default)]
+    pub base_test_loss: Option<f64>,
     /// Strict exact match on the test rows, in points.
     pub score: Option<f64>,
     #[serde(default)]
@@ -45,6 +51,9 @@ pub struct RunRecord {
     /// One character a test row, `1` right, `0` wrong.
     #[serde(default)]
     pub items: Option<String>,
+    /// What tuning did to everything else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub elsewhere: Option<Elsewhere>,
     /// Score of the next smaller base model after the same fine-tune, for the ProxyLM baseline.
     #[serde(default)]
     pub smaller_model_score: Option<f64>,
@@ -52,6 +61,7 @@ pub struct RunRecord {
     #[serde(default)]
     pub split: BTreeMap<String, Part>,
     pub total_steps: u64,
+    /// Tokens of all rows that the run's steps read, prompts included.
     #[serde(default)]
     pub trained_tokens: Option<u64>,
     #[serde(default)]
@@ -76,6 +86,9 @@ pub struct DatasetRecord {
     /// What was done to it: `rows`, `label_noise`, `duplicates`, ...
     #[serde(default)]
     pub condition: BTreeMap<String, f64>,
+    /// The other task whose rows were mixed in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub other_source: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -91,6 +104,21 @@ pub struct EvaluationRecord {
     pub harness: String,
     pub prompt: String,
     pub rows: u64,
+}
+
+/// The same model before and after on a fixed mixed set of other tasks' test rows.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Elsewhere {
+    pub rows: u64,
+    pub base_score: f64,
+    pub score: f64,
+    pub base_p_gold: Option<f64>,
+    pub p_gold: Option<f64>,
+    pub base_loss: Option<f64>,
+    pub loss: Option<f64>,
+    /// Rows answered right only after tuning, and only before.
+    pub gained: u64,
+    pub forgotten: u64,
 }
 
 /// Dynamic features at one step.
@@ -110,5 +138,10 @@ pub enum Part {
 impl RunRecord {
     pub fn family(&self) -> &str {
         if self.dataset.family.is_empty() { &self.dataset.source } else { &self.dataset.family }
+    }
+
+    /// Made with a rate at which chance decides; judged by whether it diverges, not by its score.
+    pub fn is_unstable(&self) -> bool {
+        self.dataset.condition.get(UNSTABLE).is_some_and(|unstable| *unstable > 0.0)
     }
 }

@@ -1,7 +1,8 @@
-//! From runs to the anytime table: a row for what is known before any probe, and one for each reading.
+//! From runs to the anytime table: a row for each run and each state of knowledge about it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::knowledge::{Knowledge, Known};
 use super::record::{Part, RunRecord};
 use crate::features::FeatureVector;
 use crate::hash;
@@ -10,6 +11,8 @@ use crate::predict::fit::Table;
 
 /// The depth of a row that has no reading at all; step 0 is a reading of the untrained model.
 pub const STATIC_ONLY_STEP: f64 = -1.0;
+/// A reading this late has nothing left to forecast.
+const LAST_SHARE: f64 = 0.9;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Label {
@@ -25,6 +28,9 @@ pub struct AnytimeTable {
     pub run: Vec<usize>,
     /// `STATIC_ONLY_STEP` or the reading's step.
     pub step: Vec<f64>,
+    /// The step as a share of the run; `STATIC_ONLY_STEP` without a reading.
+    pub share: Vec<f64>,
+    pub knowledge: Vec<Knowledge>,
 }
 
 impl Label {
@@ -34,53 +40,74 @@ impl Label {
             Self::PGold => run.p_gold,
         }
     }
+
+    /// The same quantity read on clean rows while the run is under way.
+    pub fn read_as(self) -> &'static str {
+        match self {
+            Self::Score => "eval_score",
+            Self::PGold => "eval_p_gold",
+        }
+    }
 }
 
 impl AnytimeTable {
-    /// Runs without a label and diverged runs are left out: divergence is a question of its own. Groups are
-    /// source families, or configurations where `by_configuration`.
+    /// Runs without a label are left out, and those that diverged or are likely to: that is a question of its
+    /// own. Groups are source families, or configurations where `by_configuration`.
     pub fn of(runs: &[RunRecord], label: Label, by_configuration: bool) -> Self {
-        let mut names = BTreeSet::new();
-        for run in runs {
-            for vector in vectors(run) {
-                names.extend(vector.iter().map(|(name, _)| name.to_owned()));
-            }
+        let target = |run: &RunRecord| label.of(run).filter(|_| !run.diverged && !run.is_unstable());
+        Self::with(runs, target, by_configuration)
+    }
+
+    /// With another target; runs without one are left out.
+    pub fn with(
+        runs: &[RunRecord],
+        target: impl Fn(&RunRecord) -> Option<f64>,
+        by_configuration: bool,
+    ) -> Self {
+        let mut moments = Vec::new();
+        for (index, run) in runs.iter().enumerate() {
+            let Some(target) = target(run) else { continue };
+            let key = if by_configuration { &run.configuration } else { run.family() };
+            let group = hash::hash_bytes(key.as_bytes(), 0);
+            moments.extend(moments_of(run).map(|moment| (index, target, group, moment)));
         }
-        names.extend(["probe_step".to_owned(), "probe_share".to_owned(), "base_score".to_owned()]);
-        let names: Vec<String> = names.into_iter().collect();
+        let names: BTreeSet<&str> =
+            moments.iter().flat_map(|(.., moment)| moment.features.iter().map(|(name, _)| name)).collect();
+        let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
         let mut anytime = Self {
             table: Table { names, rows: Vec::new(), target: Vec::new(), groups: Vec::new() },
             run: Vec::new(),
             step: Vec::new(),
+            share: Vec::new(),
+            knowledge: Vec::new(),
         };
-        for (index, run) in runs.iter().enumerate() {
-            let Some(target) = label.of(run).filter(|_| !run.diverged) else { continue };
-            let key = if by_configuration { &run.configuration } else { run.family() };
-            let group = hash::hash_bytes(key.as_bytes(), 0);
-            let mut known: BTreeMap<&str, f64> = run.features.iter().collect();
-            known.extend(run.proxy.iter().flat_map(FeatureVector::iter));
-            if let Some(base) = run.base_score {
-                known.insert("base_score", base);
-            }
-            anytime.push(index, STATIC_ONLY_STEP, &known, target, group);
-            for reading in &run.readings {
-                let mut all = known.clone();
-                all.extend(reading.features.iter());
-                all.insert("probe_step", reading.step as f64);
-                all.insert("probe_share", reading.step as f64 / run.total_steps.max(1) as f64);
-                anytime.push(index, reading.step as f64, &all, target, group);
-            }
+        for (run, target, group, moment) in moments {
+            anytime
+                .table
+                .rows
+                .push(anytime.table.names.iter().map(|name| moment.features.get(name)).collect());
+            anytime.table.target.push(target);
+            anytime.table.groups.push(group);
+            anytime.run.push(run);
+            anytime.step.push(moment.step);
+            anytime.share.push(moment.share);
+            anytime.knowledge.push(moment.knowledge);
         }
         anytime
     }
 
-    fn push(&mut self, run: usize, step: f64, values: &BTreeMap<&str, f64>, target: f64, group: u64) {
-        let value = |name: &String| values.get(name.as_str()).copied().unwrap_or(f64::NAN);
-        self.table.rows.push(self.table.names.iter().map(value).collect());
-        self.table.target.push(target);
-        self.table.groups.push(group);
-        self.run.push(run);
-        self.step.push(step);
+    /// The same rows with these columns, in this order; what is not there is missing.
+    #[must_use]
+    pub fn with_names(self, names: &[String]) -> Self {
+        let from: Vec<Option<usize>> = names.iter().map(|name| self.table.column_index(name)).collect();
+        let pick = |row: &Vec<f64>| from.iter().map(|at| at.map_or(f64::NAN, |at| row[at])).collect();
+        let table = Table {
+            names: names.to_vec(),
+            rows: self.table.rows.iter().map(pick).collect(),
+            target: self.table.target,
+            groups: self.table.groups,
+        };
+        Self { table, ..self }
     }
 
     #[must_use]
@@ -89,6 +116,8 @@ impl AnytimeTable {
             table: self.table.select(rows),
             run: rows.iter().map(|row| self.run[*row]).collect(),
             step: rows.iter().map(|row| self.step[*row]).collect(),
+            share: rows.iter().map(|row| self.share[*row]).collect(),
+            knowledge: rows.iter().map(|row| self.knowledge[*row]).collect(),
         }
     }
 
@@ -97,10 +126,23 @@ impl AnytimeTable {
         (0..self.run.len()).filter(|row| part_of(&runs[self.run[*row]], split) == part).collect()
     }
 
-    /// For each run its deepest row at or before this step.
-    pub fn rows_at(&self, step: f64) -> Vec<usize> {
+    /// For each run its deepest row of this knowledge at or before this step.
+    pub fn rows_at(&self, knowledge: Knowledge, step: f64) -> Vec<usize> {
+        self.deepest(|row| self.knowledge[row] == knowledge && self.step[row] <= step)
+    }
+
+    /// For each run its deepest row of this knowledge at or before this share of the run, one step more allowed
+    /// for rounding.
+    pub fn rows_at_share(&self, runs: &[RunRecord], knowledge: Knowledge, share: f64) -> Vec<usize> {
+        self.deepest(|row| {
+            let steps = runs[self.run[row]].total_steps as f64;
+            self.knowledge[row] == knowledge && self.step[row] <= share * steps + 1.0
+        })
+    }
+
+    fn deepest(&self, allowed: impl Fn(usize) -> bool) -> Vec<usize> {
         let mut deepest: BTreeMap<usize, usize> = BTreeMap::new();
-        for (row, run) in self.run.iter().enumerate().filter(|(row, _)| self.step[*row] <= step) {
+        for (row, run) in self.run.iter().enumerate().filter(|(row, _)| allowed(*row)) {
             let known = deepest.entry(*run).or_insert(row);
             if self.step[row] > self.step[*known] {
                 *known = row;
@@ -108,11 +150,52 @@ impl AnytimeTable {
         }
         deepest.into_values().collect()
     }
+
+    pub fn run_count(&self) -> usize {
+        let runs: BTreeSet<usize> = self.run.iter().copied().collect();
+        runs.len()
+    }
 }
 
-fn vectors(run: &RunRecord) -> impl Iterator<Item = &FeatureVector> {
-    let whole_run = [Some(&run.features), run.proxy.as_ref()].into_iter().flatten();
-    whole_run.chain(run.readings.iter().map(|reading| &reading.features))
+/// One row to be.
+struct Moment {
+    knowledge: Knowledge,
+    step: f64,
+    share: f64,
+    features: FeatureVector,
+}
+
+fn moments_of(run: &RunRecord) -> impl Iterator<Item = Moment> {
+    let known = Known {
+        plan: &run.features,
+        proxy: run.proxy.as_ref(),
+        base_score: run.base_score,
+        readings: &run.readings,
+        total_steps: run.total_steps,
+    };
+    let before = move |knowledge| Moment {
+        knowledge,
+        step: STATIC_ONLY_STEP,
+        share: STATIC_ONLY_STEP,
+        features: known.at(knowledge, 0),
+    };
+    let total = run.total_steps.max(1) as f64;
+    let during = move |seen: usize, knowledge| {
+        let step = known.readings[seen - 1].step as f64;
+        Moment { knowledge, step, share: step / total, features: known.at(knowledge, seen) }
+    };
+    let has_base = known.at(Knowledge::Base, 0).get("base_score").is_finite();
+    let before_any = std::iter::once(Knowledge::Plan).chain(has_base.then_some(Knowledge::Base));
+    let readings = (1..=known.readings.len()).filter(move |seen| {
+        let share = known.readings[seen - 1].step as f64 / total;
+        share <= LAST_SHARE
+    });
+    before_any.map(before).chain(readings.flat_map(move |seen| {
+        let clean = known.most(seen) == Knowledge::Clean;
+        std::iter::once(Knowledge::Blind)
+            .chain(clean.then_some(Knowledge::Clean))
+            .map(move |knowledge| during(seen, knowledge))
+    }))
 }
 
 /// As frozen in the record; else a third of the families (`group`) or of the configurations, by hash.

@@ -100,19 +100,18 @@ fn draw(mark: &Mark, x: &Scale, y: &Scale, names: &mut Vec<(f64, Tone, String)>)
                 tone.colour()
             )
         }
-        Mark::Dots { points, tone } => points
-            .iter()
-            .filter(|(a, b, _)| a.is_finite() && b.is_finite())
-            .map(|(a, b, name)| {
-                format!(
+        Mark::Dots { points, tone } => points.iter().filter(|(a, b, _)| a.is_finite() && b.is_finite()).fold(
+            String::new(),
+            |svg, (a, b, name)| {
+                svg + &format!(
                     "<circle cx=\"{:.1}\" cy=\"{:.1}\" r=\"3.2\" fill=\"{}\"><title>{}</title></circle>\n",
                     x.px(*a),
                     y.px(*b),
                     tone.colour(),
                     super::escape(name)
                 )
-            })
-            .collect(),
+            },
+        ),
         Mark::Span { x: at, low, high, tone } => {
             line((x.px(*at), y.px(*low)), (x.px(*at), y.px(*high)), *tone, 3.0, 0.5)
         }

@@ -1,157 +1,255 @@
-//! What every forecast must beat, each made as well as it can be on the same rows at the same depth.
+//! What every forecast must beat, each made as well as it can be on the same runs at the same depth.
 
 use std::collections::BTreeMap;
 
+use super::early_stop::{Curve, extrapolate};
 use crate::features::{self, Group};
 use crate::numerics::boosted_trees::BoostOptions;
 use crate::numerics::stats;
 use crate::predict::fit::{
     AdditiveOptions, ExtraTreesOptions, Learner, Metrics, Recipe, Table, Target, group_folds, metrics,
 };
-use crate::runs::{AnytimeTable, RunRecord};
+use crate::runs::{AnytimeTable, Knowledge, Label, RunRecord};
 
-/// The reading itself as the forecast; `None` where nothing was read.
-pub fn score_now(test: &AnytimeTable) -> Option<Metrics> {
-    let column = test.table.column_index("eval_score")?;
-    let now = test.table.column(column);
-    now.iter().any(|value| !value.is_nan()).then(|| metrics(&now, &test.table.target))
+/// Names that the report and the targets refer to.
+pub const SCORE_NOW: &str = "evaluation score now";
+pub const RIDGE: &str = "ridge on the same features";
+pub const PROXY_LM: &str = "ProxyLM";
+pub const EARLY_STOP: &str = "early-stop extrapolation";
+
+/// Training and test rows, one a run, of the same knowledge and depth.
+#[derive(Debug, Clone)]
+pub struct Ground<'a> {
+    pub runs: &'a [RunRecord],
+    pub label: Label,
+    pub train: AnytimeTable,
+    pub test: AnytimeTable,
+    pub seed: u64,
 }
 
-pub fn all(
-    runs: &[RunRecord],
-    train: &AnytimeTable,
-    test: &AnytimeTable,
-    seed: u64,
-) -> BTreeMap<String, Metrics> {
-    let mut table = BTreeMap::new();
-    let mut add = |name: &str, found: Option<Metrics>| {
-        if let Some(found) = found.filter(|found| found.n > 0) {
-            table.insert(name.to_owned(), found);
-        }
-    };
-    let fitted = |recipe: &Recipe, keep: &dyn Fn(&str) -> bool| {
-        let model = recipe.fit(&train.table.without(keep), &[]);
-        let rows = test.table.without(keep).rows;
-        let predicted: Vec<f64> = rows.iter().map(|row| model.predict(row)).collect();
-        metrics(&predicted, &test.table.target)
-    };
-    let everything = |_: &str| true;
-    let in_group = |wanted: &'static [Group]| {
-        move |name: &str| features::find(name).is_some_and(|feature| wanted.contains(&feature.group))
-    };
-    let ridge = recipe("ridge", Learner::Additive(AdditiveOptions::default()));
-    add("predict the mean", Some(fitted(&recipe("mean", Learner::Mean), &everything)));
-    add("evaluation score now", score_now(test));
-    add("ridge on the same features", Some(fitted(&ridge, &everything)));
-    let static_only = in_group(&[Group::Static, Group::Recipe]);
-    add("static and recipe only", Some(fitted(&best_of(train, &static_only, seed), &static_only)));
-    let dynamic_only = in_group(&[Group::Dynamic]);
-    add("probe only", Some(fitted(&best_of(train, &dynamic_only, seed), &dynamic_only)));
-    // The probe's power law gives the loss at the run's end; a bent line gives the score from it.
-    let early =
-        |name: &str| matches!(name, "extrapolated_loss" | "initial_loss" | "held_out_loss" | "total_steps");
-    let bent = recipe("bent ridge", Learner::Additive(AdditiveOptions { bends: 3, ..Default::default() }));
-    add("early-stop extrapolation", has_any(train, &early).then(|| fitted(&bent, &early)));
-    add("TuneAhead recipe", Some(fitted(&tune_ahead(seed), &everything)));
-    add("ProxyLM", proxy_lm(runs, train, test));
-    if let Some((name, found)) = best_single(train, test) {
-        add(&format!("best single feature ({name})"), Some(found));
+/// The reading itself as the forecast; `None` where nothing was read.
+pub fn score_now(label: Label, test: &AnytimeTable) -> Option<Metrics> {
+    let now = test.table.column_index(label.read_as()).map(|column| test.table.column(column));
+    let base = test.table.column_index("base_score").map(|column| test.table.column(column));
+    let probes = test.knowledge.iter().any(|knowledge| matches!(knowledge, Knowledge::Clean));
+    let reading = if probes { now } else { base.filter(|_| label == Label::Score) };
+    reading
+        .filter(|reading| reading.iter().any(|value| !value.is_nan()))
+        .map(|reading| metrics(&reading, &test.table.target))
+}
+
+impl Ground<'_> {
+    /// Those that the targets are set against.
+    pub fn main(&self) -> BTreeMap<String, Metrics> {
+        let mut table = BTreeMap::new();
+        let mut add = |name: &str, found: Option<Metrics>| {
+            if let Some(found) = found.filter(|found| found.n > 0) {
+                table.insert(name.to_owned(), found);
+            }
+        };
+        add("predict the mean", Some(self.fitted(&recipe("mean", Learner::Mean), &|_| true)));
+        add(SCORE_NOW, score_now(self.label, &self.test));
+        add(RIDGE, Some(self.fitted(&ridge(), &|_| true)));
+        add(EARLY_STOP, self.early_stop(&[Curve::OwnLoss, Curve::CleanLoss]));
+        add("clean error extrapolated", self.early_stop(&[Curve::CleanError]));
+        add(PROXY_LM, self.proxy_lm());
+        table
     }
-    table
+
+    /// And the rest.
+    pub fn all(&self) -> BTreeMap<String, Metrics> {
+        let mut table = self.main();
+        let in_group = |wanted: &'static [Group]| {
+            move |name: &str| features::find(name).is_some_and(|feature| wanted.contains(&feature.group))
+        };
+        let static_only = in_group(&[Group::Static, Group::Recipe]);
+        let dynamic_only = in_group(&[Group::Dynamic]);
+        table.insert("static and recipe only".into(), self.best_of(&static_only));
+        table.insert("probe only".into(), self.best_of(&dynamic_only));
+        table.insert(
+            "TuneAhead recipe".into(),
+            self.fitted(&tune_ahead(self.seed), &|name| TUNE_AHEAD.contains(&name)),
+        );
+        if let Some((name, found)) = self.best_single() {
+            table.insert(format!("best single feature ({name})"), found);
+        }
+        table
+    }
+
+    fn fitted(&self, recipe: &Recipe, keep: &dyn Fn(&str) -> bool) -> Metrics {
+        let model = recipe.fit(&self.train.table.without(keep), &[]);
+        let rows = self.test.table.without(keep).rows;
+        let predicted: Vec<f64> = rows.iter().map(|row| model.predict(row)).collect();
+        metrics(&predicted, &self.test.table.target)
+    }
+
+    fn early_stop(&self, curves: &[Curve]) -> Option<Metrics> {
+        let (_, predicted) = extrapolate(self.runs, curves, &self.train, &self.test)?;
+        Some(metrics(&predicted, &self.test.table.target))
+    }
+
+    /// The learner that does best held out inside the training rows.
+    fn best_of(&self, keep: &dyn Fn(&str) -> bool) -> Metrics {
+        let extra = ExtraTreesOptions { trees: 100, seed: self.seed, ..Default::default() };
+        let candidates = [
+            ridge(),
+            recipe("extra trees", Learner::ExtraTrees(extra)),
+            boosted("boosted", 200, 0.4, self.seed),
+        ];
+        let table = self.train.table.without(keep);
+        self.fitted(best(&candidates, &table, self.seed), keep)
+    }
+
+    /// The smaller model's finished run, alone or beside what is known of file and recipe, whichever does better
+    /// held out; only runs that have one.
+    fn proxy_lm(&self) -> Option<Metrics> {
+        const SMALL: &str = "smaller_model_score";
+        let reduce = |from: &AnytimeTable| -> Table {
+            let small = |row: usize| self.runs[from.run[row]].smaller_model_score;
+            let rows: Vec<usize> = (0..from.run.len()).filter(|row| small(*row).is_some()).collect();
+            let is_plan = |name: &str| {
+                features::find(name).is_some_and(|found| matches!(found.group, Group::Static | Group::Recipe))
+            };
+            let mut table = from.table.without(is_plan).select(&rows);
+            table.names.push(SMALL.into());
+            for (values, row) in table.rows.iter_mut().zip(&rows) {
+                values.push(small(*row).unwrap_or(f64::NAN));
+            }
+            table
+        };
+        let (train, test) = (reduce(&self.train), reduce(&self.test));
+        if train.rows.len() < 10 || test.rows.is_empty() {
+            return None;
+        }
+        let only = |table: &Table| table.without(|name| name == SMALL);
+        let change = Target::ChangeFrom(SMALL.into());
+        let candidates = [
+            (bent(), only(&train), only(&test)),
+            (Recipe { target: change.clone(), ..ridge() }, train.clone(), test.clone()),
+            (
+                Recipe { target: change, ..boosted("boosted", 200, 0.4, self.seed) },
+                train.clone(),
+                test.clone(),
+            ),
+        ];
+        let error = |index: &usize| held_out_error(&candidates[*index].0, &candidates[*index].1, self.seed);
+        let (recipe, train, test) =
+            &candidates[(0..candidates.len()).min_by(|a, b| error(a).total_cmp(&error(b)))?];
+        let model = recipe.fit(train, &[]);
+        let predicted: Vec<f64> = test.rows.iter().map(|row| model.predict(row)).collect();
+        Some(metrics(&predicted, &test.target))
+    }
+
+    /// The feature of largest rank correlation on the training rows, as a bent line.
+    fn best_single(&self) -> Option<(String, Metrics)> {
+        let table = &self.train.table;
+        let strength = |column: usize| {
+            let values = table.column(column);
+            let present: Vec<usize> = (0..values.len()).filter(|row| !values[*row].is_nan()).collect();
+            if 2 * present.len() < values.len() {
+                return 0.0;
+            }
+            let picked: Vec<f64> = present.iter().map(|row| values[*row]).collect();
+            let target: Vec<f64> = present.iter().map(|row| table.target[*row]).collect();
+            let found = stats::spearman(&picked, &target).abs();
+            if found.is_nan() { 0.0 } else { found }
+        };
+        let strengths: Vec<f64> = (0..table.names.len()).map(strength).collect();
+        let best = (0..strengths.len()).max_by(|a, b| strengths[*a].total_cmp(&strengths[*b]))?;
+        let name = table.names[best].clone();
+        let found = self.fitted(&bent(), &|candidate| candidate == name);
+        Some((name, found))
+    }
 }
 
 fn recipe(name: &str, learner: Learner) -> Recipe {
     Recipe { name: name.to_owned(), learner, target: Target::Score }
 }
 
-/// Their LightGBM parameters (papers.md 1.4), on our features.
-fn tune_ahead(seed: u64) -> Recipe {
+fn ridge() -> Recipe {
+    recipe("ridge", Learner::Additive(AdditiveOptions::default()))
+}
+
+fn bent() -> Recipe {
+    recipe("bent ridge", Learner::Additive(AdditiveOptions { bends: 3, ..AdditiveOptions::default() }))
+}
+
+fn boosted(name: &str, trees: usize, column_share: f64, seed: u64) -> Recipe {
     let options = BoostOptions {
-        trees: 140,
+        trees,
         learning_rate: 0.05,
         leaves: 4,
         leaf_rows: 20,
+        bins: 63,
         row_share: 0.6,
-        column_share: 0.6,
+        column_share,
+        l2: 1.0,
         seed,
         ..BoostOptions::default()
     };
-    recipe("TuneAhead recipe", Learner::Boosted { options, monotone: false })
+    recipe(name, Learner::Boosted { options, monotone: false })
 }
 
-fn best_of(train: &AnytimeTable, keep: &dyn Fn(&str) -> bool, seed: u64) -> Recipe {
-    let table = train.table.without(keep);
-    let folds = group_folds(&table.groups, 5, seed);
-    let error = |recipe: &Recipe| {
-        let mut squares = 0.0;
-        for fold in &folds {
-            let model = recipe.fit(&table.select(&fold.train), &[]);
-            for row in &fold.test {
-                squares += (model.predict(&table.rows[*row]) - table.target[*row]).powi(2);
-            }
-        }
-        squares
-    };
-    let candidates = [
-        recipe("ridge", Learner::Additive(AdditiveOptions::default())),
-        recipe(
-            "extra trees",
-            Learner::ExtraTrees(ExtraTreesOptions { trees: 100, seed, ..Default::default() }),
-        ),
-        tune_ahead(seed),
-    ];
-    let errors: Vec<f64> = candidates.iter().map(error).collect();
+/// The parameters of their shipped booster (papers.md 1.4).
+fn tune_ahead(seed: u64) -> Recipe {
+    boosted("TuneAhead recipe", 140, 0.6, seed)
+}
+
+/// Their features (papers.md 1.2 and 1.7) as far as ours contain them, with learning rate and batch size.
+const TUNE_AHEAD: &[&str] = &[
+    "dataset_num_items",
+    "dataset_total_chars",
+    "static_valid_count",
+    "static_skipped_count",
+    "static_coverage",
+    "avg_input_length",
+    "input_length_std",
+    "avg_output_length",
+    "output_length_std",
+    "io_length_ratio",
+    "special_char_ratio",
+    "input_ttr",
+    "output_ttr",
+    "output_ngram_repetition",
+    "vocab_complexity",
+    "instruction_complexity",
+    "approximate_duplicates",
+    "embedding_outlier_ratio",
+    "io_similarity",
+    "semantic_consistency",
+    "semantic_diversity",
+    "answer_groundedness",
+    "reference_perplexity",
+    "reference_bits_sd",
+    "unigram_kl_to_reference",
+    "initial_loss",
+    "loss_decay_rate",
+    "loss_stability",
+    "avg_grad_norm",
+    "grad_norm_sd",
+    "gradient_consistency",
+    "avg_grad_sparsity",
+    "avg_activation_sparsity",
+    "avg_param_change",
+    "landscape_flatness",
+    "catastrophic_forgetting",
+    "learning_rate",
+    "batch_size",
+];
+
+fn best<'a>(candidates: &'a [Recipe], table: &Table, seed: u64) -> &'a Recipe {
+    let errors: Vec<f64> = candidates.iter().map(|recipe| held_out_error(recipe, table, seed)).collect();
     let best = (0..candidates.len()).min_by(|a, b| errors[*a].total_cmp(&errors[*b]));
-    candidates[best.expect("there are three candidates")].clone()
+    &candidates[best.expect("there are candidates")]
 }
 
-fn has_any(table: &AnytimeTable, keep: &dyn Fn(&str) -> bool) -> bool {
-    let columns = (0..table.table.names.len()).filter(|column| keep(&table.table.names[*column]));
-    columns.flat_map(|column| table.table.column(column)).any(|value| !value.is_nan())
-}
-
-/// The smaller model's finished run, its level corrected by a bent line; only runs that have one.
-fn proxy_lm(runs: &[RunRecord], train: &AnytimeTable, test: &AnytimeTable) -> Option<Metrics> {
-    let reduce = |from: &AnytimeTable| -> Table {
-        let rows: Vec<usize> =
-            (0..from.run.len()).filter(|row| runs[from.run[*row]].smaller_model_score.is_some()).collect();
-        let small = |row: &usize| vec![runs[from.run[*row]].smaller_model_score.unwrap_or(f64::NAN)];
-        Table {
-            names: vec!["smaller_model_score".into()],
-            rows: rows.iter().map(small).collect(),
-            target: rows.iter().map(|row| from.table.target[*row]).collect(),
-            groups: rows.iter().map(|row| from.table.groups[*row]).collect(),
+fn held_out_error(recipe: &Recipe, table: &Table, seed: u64) -> f64 {
+    let mut held_out = vec![f64::NAN; table.rows.len()];
+    for fold in group_folds(&table.groups, 5, seed) {
+        let model = recipe.fit(&table.select(&fold.train), &[]);
+        for row in fold.test {
+            held_out[row] = model.predict(&table.rows[row]);
         }
-    };
-    let (train, test) = (reduce(train), reduce(test));
-    if train.rows.len() < 10 || test.rows.is_empty() {
-        return None;
     }
-    let options = AdditiveOptions { bends: 3, ..AdditiveOptions::default() };
-    let model = recipe("ProxyLM", Learner::Additive(options)).fit(&train, &[]);
-    let predicted: Vec<f64> = test.rows.iter().map(|row| model.predict(row)).collect();
-    Some(metrics(&predicted, &test.target))
-}
-
-/// The feature of largest rank correlation on the training rows, as a bent line.
-fn best_single(train: &AnytimeTable, test: &AnytimeTable) -> Option<(String, Metrics)> {
-    let strength = |column: usize| {
-        let values = train.table.column(column);
-        let present: Vec<usize> = (0..values.len()).filter(|row| !values[*row].is_nan()).collect();
-        if 2 * present.len() < values.len() {
-            return 0.0;
-        }
-        let picked: Vec<f64> = present.iter().map(|row| values[*row]).collect();
-        let target: Vec<f64> = present.iter().map(|row| train.table.target[*row]).collect();
-        let found = stats::spearman(&picked, &target).abs();
-        if found.is_nan() { 0.0 } else { found }
-    };
-    let best = (0..train.table.names.len()).max_by(|a, b| strength(*a).total_cmp(&strength(*b)))?;
-    let name = train.table.names[best].clone();
-    let only = |candidate: &str| candidate == name;
-    let options = AdditiveOptions { bends: 3, ..AdditiveOptions::default() };
-    let model = recipe(&name, Learner::Additive(options)).fit(&train.table.without(only), &[]);
-    let predicted: Vec<f64> = test.table.without(only).rows.iter().map(|row| model.predict(row)).collect();
-    let found = metrics(&predicted, &test.table.target);
-    Some((name, found))
+    metrics(&held_out, &table.target).rmse
 }

@@ -1,9 +1,10 @@
 //! Ridge regression on functions of single features: each column on its natural scale or its logarithm,
 //! clipped, standardised, with a bend at its quartiles where asked, and an indicator where values are
-//! missing. Wide features are tamed, and every contribution stays exact. The penalty is chosen by the
-//! grouped folds of the training rows.
+//! missing. Wide features are tamed, and every contribution stays exact. The penalty is chosen by grouped
+//! folds of the training rows.
 
-use super::folds::group_folds;
+use super::folds::{Fold, group_folds};
+use super::metrics::metrics;
 use super::table::Table;
 use crate::numerics::matrix::{Cholesky, Matrix, dot};
 use crate::numerics::stats;
@@ -25,28 +26,105 @@ impl Default for AdditiveOptions {
 }
 
 /// For each row and unit of variance.
-const PENALTIES: [f64; 11] = [1e-5, 1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0, 10.0];
+const PENALTIES: [f64; 9] = [1e-4, 1e-3, 3e-3, 1e-2, 3e-2, 0.1, 0.3, 1.0, 3.0];
 /// A share of missing values outside this is too rare or too common for an indicator to be estimated.
 const INDICATOR_SHARE: (f64, f64) = (0.02, 0.98);
 
+/// A fit with what it predicted for each row while the row's fold was held out.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeldOutFit {
+    pub model: Model,
+    pub out_of_fold: Vec<f64>,
+    pub penalty: f64,
+}
+
+/// The penalty is chosen by the table's own groups.
 pub fn fit(table: &Table, target: &[f64], options: AdditiveOptions) -> Model {
-    let basis: Vec<Column> = (0..table.names.len())
-        .flat_map(|column| basis_of(column as u32, &table.column(column), options))
-        .collect();
-    let mut model = Model::constant(table.names.len(), stats::mean(target));
-    if basis.is_empty() {
-        return model;
+    let folds = group_folds(&table.groups, 5, 0x21d6e);
+    let mut fits = fit_all(table, &[target.to_vec()], options, &folds);
+    fits.swap_remove(0).model
+}
+
+/// One fit a target; they share the sums over rows and the factors. Scales, knots and penalty of a held-out
+/// row never come from its own fold, but for the choice of the penalty among nine.
+pub fn fit_all(
+    table: &Table,
+    targets: &[Vec<f64>],
+    options: AdditiveOptions,
+    folds: &[Fold],
+) -> Vec<HeldOutFit> {
+    let rows = table.rows.len();
+    let mut held_out = vec![vec![vec![f64::NAN; rows]; PENALTIES.len()]; targets.len()];
+    for fold in folds.iter().filter(|fold| !fold.train.is_empty()) {
+        let design = Design::of(table, &fold.train, options);
+        let moments = Moments::of(&design, table, &fold.train, targets);
+        let test: Vec<Vec<f64>> = fold.test.iter().map(|row| design.at(&table.rows[*row])).collect();
+        for (index, penalty) in PENALTIES.into_iter().enumerate() {
+            let Some(factor) = moments.factor(penalty) else { continue };
+            for (target, held_out) in held_out.iter_mut().enumerate() {
+                let weights = factor.solve(&moments.right[target]);
+                for (row, values) in fold.test.iter().zip(&test) {
+                    held_out[index][*row] = dot(&weights, values);
+                }
+            }
+        }
     }
-    let design =
-        Matrix::from_fn(table.rows.len(), basis.len(), |row, column| basis[column].at(&table.rows[row]));
-    let Some((intercept, weights)) = best_ridge(&design, target, &table.groups) else { return model };
-    model.constant = intercept;
-    model.columns = basis
-        .into_iter()
-        .zip(weights)
-        .map(|(column, weight)| Column { weight: column.weight * weight, ..column })
-        .collect();
-    model
+    let all: Vec<usize> = (0..rows).collect();
+    let design = Design::of(table, &all, options);
+    let moments = Moments::of(&design, table, &all, targets);
+    targets
+        .iter()
+        .zip(held_out)
+        .enumerate()
+        .map(|(target, (truth, held_out))| {
+            // Without a fold to hold out nothing tells the penalties apart; the middle one is a safe start.
+            let error = |index: &usize| {
+                let found = metrics(&held_out[*index], truth).rmse;
+                if found.is_nan() { f64::INFINITY } else { found }
+            };
+            let best = (0..PENALTIES.len())
+                .min_by(|a, b| error(a).total_cmp(&error(b)))
+                .filter(|best| error(best).is_finite())
+                .unwrap_or(PENALTIES.len() / 2);
+            let weights = moments.factor(PENALTIES[best]).map(|factor| factor.solve(&moments.right[target]));
+            let model = match weights {
+                Some(weights) => design.model(table.names.len(), &weights),
+                None => Model::constant(table.names.len(), stats::mean(truth)),
+            };
+            HeldOutFit { model, out_of_fold: held_out[best].clone(), penalty: PENALTIES[best] }
+        })
+        .collect()
+}
+
+/// The functions of all features, made from some of the rows.
+struct Design {
+    basis: Vec<Column>,
+}
+
+impl Design {
+    fn of(table: &Table, rows: &[usize], options: AdditiveOptions) -> Self {
+        let column = |index: usize| -> Vec<f64> { rows.iter().map(|row| table.rows[*row][index]).collect() };
+        let basis = (0..table.names.len())
+            .flat_map(|index| basis_of(index as u32, &column(index), options))
+            .collect();
+        Self { basis }
+    }
+
+    /// With a 1 for the intercept at the end.
+    fn at(&self, row: &[f64]) -> Vec<f64> {
+        self.basis.iter().map(|column| column.at(row)).chain([1.0]).collect()
+    }
+
+    fn model(&self, width: usize, weights: &[f64]) -> Model {
+        let mut model = Model::constant(width, weights[self.basis.len()]);
+        model.columns = self
+            .basis
+            .iter()
+            .zip(weights)
+            .map(|(column, weight)| Column { weight: column.weight * weight, ..column.clone() })
+            .collect();
+        model
+    }
 }
 
 /// The functions of one feature; none where it does not vary.
@@ -137,89 +215,50 @@ fn limited(inner: Expression, low: f64, high: f64) -> Expression {
     Expression::binary(Binary::Minimum, raised, Expression::Number(high))
 }
 
-/// Sums from which any subset's ridge fit follows: products of all columns and the target, with a column
-/// of ones at the end for the intercept.
-#[derive(Clone)]
+/// Sums over rows: products of all columns with each other and with each target, the intercept last.
 struct Moments {
     products: Matrix,
-    right: Vec<f64>,
+    right: Vec<Vec<f64>>,
 }
 
 impl Moments {
-    fn of(design: &Matrix, target: &[f64], rows: &[usize]) -> Self {
-        let width = design.columns() + 1;
-        let mut products = Matrix::zeros(width, width);
-        let mut right = vec![0.0; width];
+    fn of(design: &Design, table: &Table, rows: &[usize], targets: &[Vec<f64>]) -> Self {
+        let width = design.basis.len() + 1;
         let mut sums = vec![0.0; width * width];
+        let mut right = vec![vec![0.0; width]; targets.len()];
         for row in rows {
-            let values = design.row(*row);
-            for (a, left) in values.iter().chain([&1.0]).enumerate() {
-                right[a] += left * target[*row];
-                let line = &mut sums[a * width..(a + 1) * width];
-                for (sum, value) in line[a..].iter_mut().zip(values.iter().chain([&1.0]).skip(a)) {
+            let values = design.at(&table.rows[*row]);
+            for (a, left) in values.iter().enumerate() {
+                for (sum, value) in sums[a * width + a..(a + 1) * width].iter_mut().zip(&values[a..]) {
                     *sum += left * value;
                 }
             }
-        }
-        for a in 0..width {
-            for b in a..width {
-                products.set(a, b, sums[a * width + b]);
-                products.set(b, a, sums[a * width + b]);
+            for (right, target) in right.iter_mut().zip(targets) {
+                for (sum, value) in right.iter_mut().zip(&values) {
+                    *sum += value * target[*row];
+                }
             }
         }
+        let products =
+            Matrix::from_fn(
+                width,
+                width,
+                |a, b| if a <= b { sums[a * width + b] } else { sums[b * width + a] },
+            );
         Self { products, right }
     }
 
-    fn minus(&self, other: &Self) -> Self {
-        let products = Matrix::from_fn(self.right.len(), self.right.len(), |a, b| {
-            self.products.at(a, b) - other.products.at(a, b)
-        });
-        let right = self.right.iter().zip(&other.right).map(|(a, b)| a - b).collect();
-        Self { products, right }
-    }
-
-    /// Weights with the intercept last; the penalty is per row, so it means the same for every fold.
-    fn solve(&self, penalty: f64) -> Option<Vec<f64>> {
-        let last = self.right.len() - 1;
+    /// The penalty is per row, so it means the same for every fold; the intercept has none.
+    fn factor(&self, penalty: f64) -> Option<Cholesky> {
+        let last = self.products.rows() - 1;
         let rows = self.products.at(last, last);
-        let penalised = Matrix::from_fn(self.right.len(), self.right.len(), |a, b| {
-            let own = if a != b {
-                0.0
-            } else if a == last {
-                1e-12
-            } else {
-                penalty * rows
-            };
-            self.products.at(a, b) + own
-        });
-        Some(Cholesky::of(&penalised)?.solve(&self.right))
-    }
-}
-
-fn best_ridge(design: &Matrix, target: &[f64], groups: &[u64]) -> Option<(f64, Vec<f64>)> {
-    let all: Vec<usize> = (0..design.rows()).collect();
-    let whole = Moments::of(design, target, &all);
-    let folds = group_folds(groups, 5, 0x21d6e);
-    let trains: Vec<Moments> =
-        folds.iter().map(|fold| whole.minus(&Moments::of(design, target, &fold.test))).collect();
-    let mut best: Option<(f64, f64)> = None;
-    for penalty in PENALTIES {
-        let mut squares = 0.0;
-        for (fold, train) in folds.iter().zip(&trains) {
-            // With one group nothing is left to train on.
-            let Some(weights) = train.solve(penalty) else { continue };
-            for row in &fold.test {
-                let found = dot(&weights[..design.columns()], design.row(*row)) + weights[design.columns()];
-                squares += (found - target[*row]) * (found - target[*row]);
-            }
+        let mut penalised = self.products.clone();
+        for index in 0..=last {
+            let own = if index == last { 1e-12 } else { penalty * rows };
+            penalised.set(index, index, penalised.at(index, index) + own);
         }
-        if best.is_none_or(|(error, _)| squares < error) {
-            best = Some((squares, penalty));
-        }
+        Cholesky::of(&penalised)
     }
-    let mut weights = whole.solve(best?.1)?;
-    let intercept = weights.pop()?;
-    Some((intercept, weights))
 }
 
 #[cfg(test)]

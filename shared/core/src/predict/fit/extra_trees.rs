@@ -12,6 +12,8 @@ use super::table::Table;
 pub struct ExtraTreesOptions {
     pub trees: usize,
     pub leaf_rows: usize,
+    /// Leaves of one tree; the split that gains most is made first.
+    pub leaves: usize,
     /// Share of the features of which one random threshold each is tried at a split.
     pub column_share: f64,
     pub seed: u64,
@@ -19,7 +21,7 @@ pub struct ExtraTreesOptions {
 
 impl Default for ExtraTreesOptions {
     fn default() -> Self {
-        Self { trees: 200, leaf_rows: 3, column_share: 0.5, seed: 0 }
+        Self { trees: 120, leaf_rows: 4, leaves: 32, column_share: 0.5, seed: 0 }
     }
 }
 
@@ -70,15 +72,17 @@ impl Grow<'_> {
     fn tree(&self, seed: u64) -> Tree {
         let mut random = Random::new(seed);
         let all: Vec<usize> = (0..self.table.rows.len()).collect();
-        let mut nodes = vec![Node::Leaf(0.0)];
+        let mut nodes = vec![Node::Leaf(self.mean(&all))];
         let mut covers = vec![all.len() as f64];
-        let mut open = vec![(0usize, all)];
-        while let Some((at, rows)) = open.pop() {
-            let Some(best) = self.best(&rows, &mut random) else {
-                let sum: f64 = rows.iter().map(|row| self.target[*row]).sum();
-                nodes[at] = Node::Leaf(sum / rows.len() as f64);
-                continue;
+        let first = self.best(&all, &mut random);
+        let mut open: Vec<(usize, Vec<usize>, Candidate)> =
+            first.into_iter().map(|best| (0, all.clone(), best)).collect();
+        while nodes.len() + 1 < 2 * self.options.leaves {
+            let Some(next) = (0..open.len()).max_by(|a, b| open[*a].2.gain.total_cmp(&open[*b].2.gain))
+            else {
+                break;
             };
+            let (at, rows, best) = open.swap_remove(next);
             let child = nodes.len();
             let split = Split {
                 feature: best.column as u32,
@@ -91,13 +95,20 @@ impl Grow<'_> {
             let (low, high): (Vec<usize>, Vec<usize>) =
                 rows.into_iter().partition(|row| split.goes_true(self.table.rows[*row][best.column]));
             nodes[at] = Node::Split(split);
-            nodes.extend([Node::Leaf(0.0), Node::Leaf(0.0)]);
-            covers.extend([low.len() as f64, high.len() as f64]);
-            open.push((child, low));
-            open.push((child + 1, high));
+            for (node, rows) in [(child, low), (child + 1, high)] {
+                nodes.push(Node::Leaf(self.mean(&rows)));
+                covers.push(rows.len() as f64);
+                if let Some(best) = self.best(&rows, &mut random) {
+                    open.push((node, rows, best));
+                }
+            }
         }
         Tree::new(nodes, Some(covers), self.table.names.len())
             .expect("children are numbered after their parents and means of finite targets are finite")
+    }
+
+    fn mean(&self, rows: &[usize]) -> f64 {
+        rows.iter().map(|row| self.target[*row]).sum::<f64>() / rows.len() as f64
     }
 
     fn best(&self, rows: &[usize], random: &mut Random) -> Option<Candidate> {

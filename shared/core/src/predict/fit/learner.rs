@@ -39,19 +39,18 @@ pub struct Recipe {
 impl Recipe {
     /// `directions` as in `BoostedTrees::fit_monotone`; used where the learner asks for them.
     pub fn fit(&self, table: &Table, directions: &[i8]) -> Model {
-        let anchor = match &self.target {
+        let known = match &self.target {
             Target::Score => None,
-            Target::ChangeFrom(name) => table.column_index(name).map(|column| anchor(table, column)),
+            Target::ChangeFrom(name) => changes(table, name),
         };
-        let Some(anchor) = anchor else { return self.fit_to(table, &table.target, directions) };
-        let change: Vec<f64> =
-            table.rows.iter().zip(&table.target).map(|(row, y)| y - anchor.predict(row)).collect();
+        let Some((anchor, change)) = known else { return self.fit_to(table, &table.target, directions) };
         let mut model = self.fit_to(table, &change, directions);
         model.add(anchor, 1.0);
         model
     }
 
-    fn fit_to(&self, table: &Table, target: &[f64], directions: &[i8]) -> Model {
+    /// To another target than the table's own.
+    pub fn fit_to(&self, table: &Table, target: &[f64], directions: &[i8]) -> Model {
         match &self.learner {
             Learner::Mean => Model::constant(table.names.len(), stats::mean(target)),
             Learner::Additive(options) => additive::fit(table, target, *options),
@@ -61,13 +60,17 @@ impl Recipe {
                 // The direction is known for the score; its change from another value has none.
                 let directions = if *monotone && self.target == Target::Score { directions } else { &[] };
                 let boosted = BoostedTrees::fit_monotone(&design, target, *options, directions);
-                let mut model = Model::constant(table.names.len(), boosted.base_score());
-                let trees = boosted.trees().iter().map(|tree| as_tree(tree, table.names.len())).collect();
-                model.forests.push(Forest::sum(trees));
-                model
+                as_model(&boosted, table.names.len())
             }
         }
     }
+}
+
+/// What is added to a learned change, and the change to learn.
+pub fn changes(table: &Table, name: &str) -> Option<(Model, Vec<f64>)> {
+    let anchor = anchor(table, table.column_index(name)?);
+    let change = table.rows.iter().zip(&table.target).map(|(row, y)| y - anchor.predict(row)).collect();
+    Some((anchor, change))
 }
 
 /// The feature itself, centred so that an average row contributes nothing; its mean where it is missing.
@@ -83,6 +86,12 @@ fn anchor(table: &Table, column: usize) -> Model {
         Expression::binary(crate::predict::expression::Binary::Subtract, filled, Expression::Number(centre));
     let mut model = Model::constant(table.names.len(), centre);
     model.columns.push(Column { feature: column as u32, weight: 1.0, function });
+    model
+}
+
+pub fn as_model(boosted: &BoostedTrees, width: usize) -> Model {
+    let mut model = Model::constant(width, boosted.base_score());
+    model.forests.push(Forest::sum(boosted.trees().iter().map(|tree| as_tree(tree, width)).collect()));
     model
 }
 

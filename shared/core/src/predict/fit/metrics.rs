@@ -1,20 +1,32 @@
 //! How far forecasts are from the truth, in the target's unit (points).
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::numerics::stats;
 
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub struct Metrics {
     pub n: usize,
+    #[serde(deserialize_with = "nan_if_null")]
     pub rmse: f64,
+    #[serde(deserialize_with = "nan_if_null")]
     pub mae: f64,
+    #[serde(deserialize_with = "nan_if_null")]
     pub r2: f64,
+    #[serde(deserialize_with = "nan_if_null")]
     pub pearson: f64,
     /// Share of rows within 1, 2, 3 units.
+    #[serde(deserialize_with = "nan_if_null")]
     pub within_1: f64,
+    #[serde(deserialize_with = "nan_if_null")]
     pub within_2: f64,
+    #[serde(deserialize_with = "nan_if_null")]
     pub within_3: f64,
+}
+
+/// JSON has no NaN; what could not be computed (a correlation of constants) is `null` there.
+fn nan_if_null<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    Ok(Option::<f64>::deserialize(deserializer)?.unwrap_or(f64::NAN))
 }
 
 /// Pairs without a prediction are left out; `n` counts the rest.
@@ -44,6 +56,13 @@ pub fn metrics(predicted: &[f64], truth: &[f64]) -> Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_correlation_that_does_not_exist_survives_json() {
+        let found = metrics(&[1.0, 1.0], &[1.0, 2.0]);
+        let back: Metrics = serde_json::from_str(&serde_json::to_string(&found).unwrap()).unwrap();
+        assert!(back.pearson.is_nan() && (back.rmse - found.rmse).abs() < 1e-12);
+    }
 
     #[test]
     fn known_values() {

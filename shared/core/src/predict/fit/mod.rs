@@ -2,17 +2,19 @@
 //! among them, and the search's log.
 
 mod additive;
+mod comparison;
 mod extra_trees;
 mod folds;
 mod learner;
 mod metrics;
+mod mixture;
 mod search;
 mod table;
 
 pub use additive::AdditiveOptions;
 pub use extra_trees::ExtraTreesOptions;
 pub use folds::{Fold, group_folds};
-pub use learner::{Learner, Recipe, Target};
+pub use learner::{Learner, Recipe, Target, as_model};
 pub use metrics::{Metrics, metrics};
-pub use search::{Choice, LogLine, SearchOptions, search};
+pub use search::{Choice, LogLine, SearchOptions, search, search_steps};
 pub use table::{MIN_ROWS, Table, TableError};

@@ -1,18 +1,18 @@
-//! Which learner, which target, which stack: decided by grouped cross-validation inside the training rows
-//! alone, and written down line by line.
+//! Which learner, which target, which mixture: decided by grouped cross-validation inside the training rows
+//! alone, and written down line by line. What cannot be explained exactly is tried for comparison and never
+//! chosen.
 
 use serde::{Deserialize, Serialize};
 
-use super::additive::AdditiveOptions;
+use super::additive::{self, AdditiveOptions};
 use super::extra_trees::ExtraTreesOptions;
-use super::folds::group_folds;
-use super::learner::{Learner, Recipe, Target};
+use super::folds::{Fold, group_folds};
+use super::learner::{Learner, Recipe, Target, changes};
 use super::metrics::metrics;
+use super::mixture::Mixture;
 use super::table::{Table, TableError};
 use crate::features::{self, Better};
 use crate::numerics::boosted_trees::BoostOptions;
-use crate::numerics::linear::non_negative_least_squares;
-use crate::numerics::{Matrix, stats};
 use crate::predict::model::Model;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -21,21 +21,24 @@ pub struct SearchOptions {
     pub seed: u64,
     /// Features whose value may serve as a starting point; the target is then the change from it.
     pub anchors: Vec<String>,
+    /// Also try what cannot be chosen, to know what that costs.
+    pub compare: bool,
 }
 
 impl Default for SearchOptions {
     fn default() -> Self {
-        Self { folds: 5, seed: 0, anchors: vec!["eval_score".into(), "base_score".into()] }
+        Self { folds: 5, seed: 0, anchors: vec!["eval_score".into(), "base_score".into()], compare: false }
     }
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct LogLine {
     pub recipe: String,
-    pub target: Target,
     /// Out-of-fold root mean square error.
     pub rmse: f64,
     pub chosen: bool,
+    /// False: tried for comparison only.
+    pub explainable: bool,
 }
 
 /// The model that won, fitted on all rows, and its out-of-fold predictions for intervals and risk.
@@ -47,72 +50,162 @@ pub struct Choice {
     pub log: Vec<LogLine>,
 }
 
-struct Tried {
-    recipe: Recipe,
-    out_of_fold: Vec<f64>,
-    rmse: f64,
+/// One learner's result on one target.
+#[derive(Debug, Clone)]
+pub(super) struct Tried {
+    pub name: String,
+    /// Learners of one kind make much the same mistakes; mixtures take the best of each.
+    pub kind: Kind,
+    pub model: Model,
+    pub out_of_fold: Vec<f64>,
+    pub rmse: f64,
 }
 
-/// `progress` is told how many of how many fits are done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kind {
+    Mean,
+    Additive,
+    Boosted,
+    ExtraTrees,
+}
+
+/// What is learned, with what must be added to it to give the score.
+struct Aim {
+    name: String,
+    anchor: Option<Model>,
+    values: Vec<f64>,
+}
+
+/// How many steps of progress a search of such a table reports.
+pub fn search_steps(table: &Table, options: &SearchOptions) -> usize {
+    let learners = BENDS.len() + tree_learners(table, options, &known_directions(table)).len();
+    aims(table, options).len() * learners
+}
+
+const BENDS: [(&str, usize); 2] = [("ridge", 0), ("bent ridge", 1)];
+
+/// `progress` is told of each step done.
 pub fn search(
     table: &Table,
     options: &SearchOptions,
-    mut progress: impl FnMut(usize, usize),
+    mut progress: impl FnMut(),
 ) -> Result<Choice, TableError> {
     table.check()?;
-    let directions = known_directions(table);
     let folds = group_folds(&table.groups, options.folds, options.seed);
-    let recipes = candidates(table, options, directions.iter().any(|direction| *direction != 0));
-    let total = recipes.len() * (folds.len() + 1);
-    let mut done = 0;
-    let mut tried = Vec::with_capacity(recipes.len());
-    for recipe in recipes {
-        let mut out_of_fold = vec![f64::NAN; table.rows.len()];
-        for fold in &folds {
-            let model = recipe.fit(&table.select(&fold.train), &directions);
-            for row in &fold.test {
-                out_of_fold[*row] = model.predict(&table.rows[*row]);
-            }
-            done += 1;
-            progress(done, total);
+    let aims = aims(table, options);
+    let mut tried = Vec::new();
+    for (name, bends) in BENDS {
+        let options = AdditiveOptions { bends, ..AdditiveOptions::default() };
+        let targets: Vec<Vec<f64>> = aims.iter().map(|aim| aim.values.clone()).collect();
+        for (fit, aim) in additive::fit_all(table, &targets, options, &folds).into_iter().zip(&aims) {
+            let name = format!("{name}, penalty {}", fit.penalty);
+            tried.push(aim.tried(table, &name, Kind::Additive, fit.model, fit.out_of_fold));
+            progress();
         }
-        let rmse = metrics(&out_of_fold, &table.target).rmse;
-        tried.push(Tried { recipe, out_of_fold, rmse });
     }
-
-    let best = (0..tried.len())
-        .min_by(|a, b| tried[*a].rmse.total_cmp(&tried[*b].rmse))
-        .expect("there are always candidates");
-    let stack = Stack::of(&tried, &table.target, &folds);
+    let directions = known_directions(table);
+    for (name, kind, learner) in tree_learners(table, options, &directions) {
+        for aim in &aims {
+            let recipe = Recipe { name: name.to_owned(), learner: learner.clone(), target: Target::Score };
+            // The direction is known for the score; its change from another value has none.
+            let directions = if aim.anchor.is_none() { &directions[..] } else { &[] };
+            let monotone = matches!(learner, Learner::Boosted { monotone: true, .. });
+            if !monotone || !directions.is_empty() {
+                let (model, out_of_fold) = held_out_fit(table, &recipe, &aim.values, directions, &folds);
+                tried.push(aim.tried(table, name, kind, model, out_of_fold));
+            }
+            progress();
+        }
+    }
+    tried.push(mean(table, &folds));
     let mut log: Vec<LogLine> = tried
         .iter()
         .map(|tried| LogLine {
-            recipe: tried.recipe.name.clone(),
-            target: tried.recipe.target.clone(),
+            recipe: tried.name.clone(),
             rmse: tried.rmse,
             chosen: false,
+            explainable: true,
         })
         .collect();
-    let stack_wins = stack.rmse < tried[best].rmse;
-    log.push(LogLine {
-        recipe: stack.describe(&tried),
-        target: Target::Score,
-        rmse: stack.rmse,
-        chosen: stack_wins,
-    });
-    log[best].chosen = !stack_wins;
-    let parts = if stack_wins { stack.parts.clone() } else { vec![(best, 1.0)] };
-    let mut model = Model::constant(table.names.len(), if stack_wins { stack.intercept } else { 0.0 });
-    for (index, weight) in &parts {
-        model.add(tried[*index].recipe.fit(table, &directions), *weight);
+    let mixture = Mixture::best(&tried, &table.target, &folds, &mut log);
+    if options.compare {
+        log.extend(super::comparison::lines(table, &folds, options.seed));
     }
-    progress(total, total);
     Ok(Choice {
-        description: if stack_wins { stack.describe(&tried) } else { tried[best].recipe.name.clone() },
-        out_of_fold: if stack_wins { stack.out_of_fold } else { tried[best].out_of_fold.clone() },
-        model,
+        model: mixture.model(&tried, table.names.len()),
+        description: mixture.describe(&tried),
+        out_of_fold: mixture.out_of_fold,
         log,
     })
+}
+
+impl Aim {
+    fn tried(
+        &self,
+        table: &Table,
+        learner: &str,
+        kind: Kind,
+        mut model: Model,
+        mut out_of_fold: Vec<f64>,
+    ) -> Tried {
+        if let Some(anchor) = &self.anchor {
+            for (value, row) in out_of_fold.iter_mut().zip(&table.rows) {
+                *value += anchor.predict(row);
+            }
+            model.add(anchor.clone(), 1.0);
+        }
+        let rmse = metrics(&out_of_fold, &table.target).rmse;
+        Tried { name: format!("{learner}{}", self.name), kind, model, out_of_fold, rmse }
+    }
+}
+
+fn aims(table: &Table, options: &SearchOptions) -> Vec<Aim> {
+    let mut aims = vec![Aim { name: String::new(), anchor: None, values: table.target.clone() }];
+    for name in &options.anchors {
+        let Some(column) = table.column_index(name) else { continue };
+        // An anchor that is mostly missing anchors nothing.
+        let present = table.column(column).iter().filter(|value| !value.is_nan()).count();
+        if 2 * present >= table.rows.len()
+            && let Some((anchor, values)) = changes(table, name)
+        {
+            aims.push(Aim { name: format!(" of the change from {name}"), anchor: Some(anchor), values });
+        }
+    }
+    aims
+}
+
+fn tree_learners(
+    table: &Table,
+    options: &SearchOptions,
+    directions: &[i8],
+) -> Vec<(&'static str, Kind, Learner)> {
+    let small = BoostOptions {
+        trees: 200,
+        learning_rate: 0.05,
+        leaves: 4,
+        leaf_rows: (table.rows.len() / 40).clamp(3, 20),
+        l2: 2.0,
+        bins: 63,
+        row_share: 0.6,
+        column_share: 0.4,
+        seed: options.seed,
+        ..BoostOptions::default()
+    };
+    let large = BoostOptions { trees: 150, leaves: 10, ..small };
+    let boosted = |options, monotone| Learner::Boosted { options, monotone };
+    let mut learners = vec![
+        ("boosted trees, 4 leaves", Kind::Boosted, boosted(small, false)),
+        ("boosted trees, 10 leaves", Kind::Boosted, boosted(large, false)),
+        (
+            "extra trees",
+            Kind::ExtraTrees,
+            Learner::ExtraTrees(ExtraTreesOptions { seed: options.seed, ..Default::default() }),
+        ),
+    ];
+    if directions.iter().any(|direction| *direction != 0) {
+        learners.push(("boosted trees with known directions", Kind::Boosted, boosted(small, true)));
+    }
+    learners
 }
 
 /// +1 or -1 where the registry says which way a feature is better.
@@ -128,118 +221,30 @@ fn known_directions(table: &Table) -> Vec<i8> {
         .collect()
 }
 
-fn candidates(table: &Table, options: &SearchOptions, has_directions: bool) -> Vec<Recipe> {
-    let small = BoostOptions {
-        trees: 200,
-        learning_rate: 0.05,
-        leaves: 4,
-        leaf_rows: (table.rows.len() / 20).clamp(3, 20),
-        l2: 1.0,
-        row_share: 0.6,
-        column_share: 0.6,
-        seed: options.seed,
-        ..BoostOptions::default()
-    };
-    let large = BoostOptions { trees: 300, leaves: 12, leaf_rows: small.leaf_rows, ..small };
-    let straight = AdditiveOptions::default();
-    let mut learners = vec![
-        ("mean", Learner::Mean),
-        ("ridge", Learner::Additive(straight)),
-        ("bent ridge", Learner::Additive(AdditiveOptions { bends: 3, ..straight })),
-        ("boosted trees, 4 leaves", Learner::Boosted { options: small, monotone: false }),
-        ("boosted trees, 12 leaves", Learner::Boosted { options: large, monotone: false }),
-        ("extra trees", Learner::ExtraTrees(ExtraTreesOptions { seed: options.seed, ..Default::default() })),
-    ];
-    if has_directions {
-        let monotone = Learner::Boosted { options: large, monotone: true };
-        learners.push(("boosted trees with known directions", monotone));
-    }
-    let anchors = options.anchors.iter().filter(|name| {
-        // An anchor that is mostly missing anchors nothing.
-        table.column_index(name).is_some_and(|column| {
-            let present = table.column(column).iter().filter(|value| !value.is_nan()).count();
-            2 * present >= table.rows.len()
-        })
-    });
-    let targets: Vec<Target> =
-        std::iter::once(Target::Score).chain(anchors.cloned().map(Target::ChangeFrom)).collect();
-    targets
-        .iter()
-        .flat_map(|target| {
-            learners.iter().map(|(name, learner)| Recipe {
-                name: (*name).to_owned(),
-                learner: learner.clone(),
-                target: target.clone(),
-            })
-        })
-        .filter(|recipe| {
-            let monotone = matches!(recipe.learner, Learner::Boosted { monotone: true, .. });
-            !monotone || recipe.target == Target::Score
-        })
-        .collect()
-}
-
-/// Non-negative weights on the out-of-fold predictions of the best few, judged by fitting the weights
-/// without each fold in turn.
-struct Stack {
-    parts: Vec<(usize, f64)>,
-    intercept: f64,
-    out_of_fold: Vec<f64>,
-    rmse: f64,
-}
-
-const STACK_SIZE: usize = 5;
-
-impl Stack {
-    fn of(tried: &[Tried], target: &[f64], folds: &[super::folds::Fold]) -> Self {
-        let mut order: Vec<usize> = (0..tried.len()).collect();
-        order.sort_by(|a, b| tried[*a].rmse.total_cmp(&tried[*b].rmse));
-        order.truncate(STACK_SIZE);
-        let all: Vec<usize> = (0..target.len()).collect();
-        let mut out_of_fold = vec![f64::NAN; target.len()];
-        for fold in folds {
-            let (weights, intercept) = blend(tried, &order, target, &fold.train);
-            for row in &fold.test {
-                out_of_fold[*row] = intercept
-                    + order.iter().zip(&weights).map(|(m, w)| w * tried[*m].out_of_fold[*row]).sum::<f64>();
-            }
+fn held_out_fit(
+    table: &Table,
+    recipe: &Recipe,
+    target: &[f64],
+    directions: &[i8],
+    folds: &[Fold],
+) -> (Model, Vec<f64>) {
+    let mut out_of_fold = vec![f64::NAN; table.rows.len()];
+    for fold in folds {
+        let part = table.select(&fold.train);
+        let values: Vec<f64> = fold.train.iter().map(|row| target[*row]).collect();
+        let model = recipe.fit_to(&part, &values, directions);
+        for row in &fold.test {
+            out_of_fold[*row] = model.predict(&table.rows[*row]);
         }
-        let (weights, intercept) = blend(tried, &order, target, &all);
-        let parts = order.into_iter().zip(weights).filter(|(_, weight)| *weight > 1e-6).collect();
-        let rmse = metrics(&out_of_fold, target).rmse;
-        Self { parts, intercept, out_of_fold, rmse }
     }
-
-    fn describe(&self, tried: &[Tried]) -> String {
-        let parts: Vec<String> = self
-            .parts
-            .iter()
-            .map(|(index, weight)| {
-                let recipe = &tried[*index].recipe;
-                match &recipe.target {
-                    Target::Score => format!("{weight:.2} {}", recipe.name),
-                    Target::ChangeFrom(name) => format!("{weight:.2} {} (change from {name})", recipe.name),
-                }
-            })
-            .collect();
-        format!("stack of {}", parts.join(" + "))
-    }
+    (recipe.fit_to(table, target, directions), out_of_fold)
 }
 
-fn blend(tried: &[Tried], members: &[usize], target: &[f64], rows: &[usize]) -> (Vec<f64>, f64) {
-    let truth: Vec<f64> = rows.iter().map(|row| target[*row]).collect();
-    let centre = stats::mean(&truth);
-    let predictions: Vec<Vec<f64>> = members
-        .iter()
-        .map(|member| rows.iter().map(|row| tried[*member].out_of_fold[*row]).collect())
-        .collect();
-    let means: Vec<f64> = predictions.iter().map(|column| stats::mean(column)).collect();
-    let design =
-        Matrix::from_fn(rows.len(), members.len(), |row, column| predictions[column][row] - means[column]);
-    let centred: Vec<f64> = truth.iter().map(|value| value - centre).collect();
-    let weights = non_negative_least_squares(&design, &centred).coefficients;
-    let intercept = centre - weights.iter().zip(&means).map(|(w, m)| w * m).sum::<f64>();
-    (weights, intercept)
+fn mean(table: &Table, folds: &[Fold]) -> Tried {
+    let recipe = Recipe { name: "mean".into(), learner: Learner::Mean, target: Target::Score };
+    let (model, out_of_fold) = held_out_fit(table, &recipe, &table.target, &[], folds);
+    let rmse = metrics(&out_of_fold, &table.target).rmse;
+    Tried { name: recipe.name, kind: Kind::Mean, model, out_of_fold, rmse }
 }
 
 #[cfg(test)]
@@ -259,15 +264,19 @@ mod tests {
             .collect();
         let target: Vec<f64> = rows
             .iter()
-            .map(|row| if row[1].is_nan() { 30.0 } else { row[1] } + 6.0 * (row[0] > 0.3) as u8 as f64 + random.normal())
+            .map(|row| if row[1].is_nan() { 30.0 } else { row[1] } + 6.0 * f64::from(u8::from(row[0] > 0.3)) + random.normal())
             .collect();
         let names = vec!["a".into(), "eval_score".into(), "b".into()];
         let table =
             Table { names, rows, target: target.clone(), groups: (0..120).map(|row| row / 3).collect() };
-        let choice = search(&table, &SearchOptions { folds: 3, ..Default::default() }, |_, _| {}).unwrap();
+        let options = SearchOptions { folds: 3, compare: true, ..Default::default() };
+        let mut steps = 0;
+        let choice = search(&table, &options, || steps += 1).unwrap();
+        assert_eq!(steps, search_steps(&table, &options));
         assert!(metrics(&choice.out_of_fold, &target).rmse < 4.0, "{:?}", choice.log);
         assert_eq!(choice.log.iter().filter(|line| line.chosen).count(), 1);
-        let explainer = Explainer::new(&choice.model, None).unwrap();
+        assert!(choice.log.iter().any(|line| !line.explainable));
+        let explainer = Explainer::new(&choice.model.clone().into()).unwrap();
         for row in &table.rows {
             let found = explainer.explain(row);
             let total = found.base + found.contributions.iter().sum::<f64>();

@@ -9,6 +9,7 @@ use super::tree_nodes;
 use crate::limits;
 use crate::predict::expression::{Binary, Expression, Unary};
 use crate::predict::model::{Column, Model};
+use crate::predict::staged::Staged;
 
 /// A function of at most one feature, and how many operations it takes.
 #[derive(Debug, Clone)]
@@ -24,7 +25,7 @@ pub enum Traced {
     Columns(Vec<Symbol>),
     Constant(Constant),
     /// One number a row.
-    Score(Model),
+    Score(Staged),
 }
 
 #[derive(Debug, Clone)]
@@ -118,6 +119,7 @@ pub fn trace(node: &Node, inputs: &[&Traced], context: &mut Context<'_>) -> Resu
         ("", "Div") => step.pair(inputs, Binary::Divide)?,
         ("", "Max") => step.fold(inputs, Binary::Maximum)?,
         ("", "Min") => step.fold(inputs, Binary::Minimum)?,
+        ("", "LessOrEqual") => step.pair(inputs, Binary::LessOrEqual)?,
         ("", "Clip") => step.clip(inputs)?,
         ("", "Where") => step.choose(inputs)?,
         ("", "Concat") => step.concat(inputs)?,
@@ -248,18 +250,18 @@ impl Step<'_> {
         }
     }
 
-    fn score_pair(&self, score: &Model, other: &Traced, operation: Binary) -> Result<Traced, OnnxError> {
+    fn score_pair(&self, score: &Staged, other: &Traced, operation: Binary) -> Result<Traced, OnnxError> {
         match (other, operation) {
             (Traced::Score(other), Binary::Add | Binary::Subtract) => {
-                let mut sum = score.clone();
-                sum.add(other.clone(), if operation == Binary::Add { 1.0 } else { -1.0 });
-                Ok(Traced::Score(sum))
+                let weight = if operation == Binary::Add { 1.0 } else { -1.0 };
+                let sum = score.clone().plus(other.clone(), weight);
+                sum.map(Traced::Score).ok_or_else(|| self.fault("adds two scores that both choose"))
             }
             (Traced::Columns(columns), Binary::Add | Binary::Subtract) if columns.len() == 1 => {
                 let weight = if operation == Binary::Add { 1.0 } else { -1.0 };
-                let mut sum = score.clone();
-                sum.add(linear(columns, &[weight], score.feature_count), 1.0);
-                Ok(Traced::Score(sum))
+                let column = linear(columns, &[weight], score.feature_count).into();
+                let sum = score.clone().plus(column, 1.0);
+                Ok(Traced::Score(sum.expect("one of them does not choose")))
             }
             (Traced::Constant(constant), operation) => {
                 let number = self.scalar(constant)?;
@@ -299,6 +301,9 @@ impl Step<'_> {
     }
 
     fn choose(&self, inputs: &[&Traced]) -> Result<Traced, OnnxError> {
+        if inputs.iter().skip(1).any(|input| matches!(input, Traced::Score(_))) {
+            return self.choose_score(inputs);
+        }
         let width = inputs.iter().filter_map(|input| self.columns(input).ok()).map(<[Symbol]>::len).max();
         let width = width.ok_or_else(|| self.fault("chooses between things that are not columns"))?;
         let widen = |index: usize| self.widened(self.input(inputs, index)?, width);
@@ -315,6 +320,21 @@ impl Step<'_> {
             })
             .collect();
         Ok(Traced::Columns(columns?))
+    }
+
+    fn choose_score(&self, inputs: &[&Traced]) -> Result<Traced, OnnxError> {
+        let [condition] = self.columns(self.input(inputs, 0)?)? else {
+            return Err(self.fault("chooses the score by more than one column"));
+        };
+        let feature = condition.feature.ok_or_else(|| self.fault("chooses the score by a constant"))?;
+        let side = |index: usize| match self.input(inputs, index)? {
+            Traced::Score(score) => Ok(score.clone()),
+            Traced::Constant(constant) => Ok(Staged::constant(0, self.scalar(constant)?)),
+            Traced::Columns(_) => Err(self.fault("mixes the score with columns")),
+        };
+        Staged::choice(feature, (*condition.expression).clone(), side(1)?, side(2)?)
+            .map(Traced::Score)
+            .ok_or_else(|| self.fault("chooses between more scores than are read"))
     }
 
     fn concat(&self, inputs: &[&Traced]) -> Result<Traced, OnnxError> {
@@ -456,7 +476,7 @@ impl Step<'_> {
         }
         let mut score = linear(columns, weights, context.feature_count);
         score.constant += bias;
-        Ok(Traced::Score(score))
+        Ok(Traced::Score(score.into()))
     }
 
     fn trees(&self, input: &Traced, context: &mut Context<'_>) -> Result<Traced, OnnxError> {
@@ -480,7 +500,7 @@ impl Step<'_> {
         found.forest.rounds_input = plain.iter().any(|(_, rounded)| *rounded);
         let mut score = Model::constant(context.feature_count, found.base);
         score.forests.push(found.forest);
-        Ok(Traced::Score(score))
+        Ok(Traced::Score(score.into()))
     }
 
     fn columns<'t>(&self, input: &'t Traced) -> Result<&'t [Symbol], OnnxError> {

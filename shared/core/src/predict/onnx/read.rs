@@ -8,11 +8,11 @@ use super::graph::{Constant, Context, Symbol, Traced, trace};
 use super::proto::{self, Graph};
 use super::tree_nodes::{COVERS_KEY, Covers};
 use crate::limits;
-use crate::predict::model::Model;
+use crate::predict::staged::Staged;
 
 #[derive(Debug, Clone)]
 pub struct OnnxModel {
-    pub model: Model,
+    pub model: Staged,
     /// `metadata_props`, in which our own files carry their card.
     pub metadata: Vec<(String, String)>,
     pub producer: String,
@@ -38,7 +38,7 @@ pub fn read(bytes: &[u8]) -> Result<OnnxModel, OnnxError> {
     Ok(OnnxModel { model, metadata: file.metadata, producer: file.producer, input_names })
 }
 
-fn follow(graph: &Graph, covers: &Covers) -> Result<(Model, Vec<String>), OnnxError> {
+fn follow(graph: &Graph, covers: &Covers) -> Result<(Staged, Vec<String>), OnnxError> {
     let mut values: HashMap<&str, Traced> = HashMap::new();
     for tensor in &graph.constants {
         values.insert(&tensor.name, Traced::Constant(Constant::from_tensor(tensor)));
@@ -87,8 +87,7 @@ fn follow(graph: &Graph, covers: &Covers) -> Result<(Model, Vec<String>), OnnxEr
         let traced = trace(node, &inputs, &mut context)?;
         // A score is copied whenever it is used; a chain of doublings must end here, not in memory.
         if let Traced::Score(score) = &traced {
-            let nodes: usize = score.forests.iter().flat_map(|f| &f.trees).map(|t| t.nodes().len()).sum();
-            work += nodes + score.columns.len();
+            work += score.size();
             if work > limits::MAX_ONNX_ELEMENTS {
                 return Err(OnnxError::TooMany {
                     what: "parts of the score",

@@ -7,6 +7,7 @@ use super::tree_nodes::{COVERS_KEY, Covers, code_of_branch};
 use super::wire::Message;
 use crate::predict::expression::{Binary, Expression, Unary};
 use crate::predict::model::{Aggregate, Column, Forest, Model};
+use crate::predict::staged::{Gate, Staged};
 use crate::predict::tree::Node;
 
 const IR_VERSION: i64 = 10;
@@ -22,31 +23,12 @@ const INPUT: &str = "features";
 const OUTPUT: &str = "score";
 
 /// The file, with `metadata` as its `metadata_props`.
-pub fn write(model: &Model, metadata: &[(String, String)]) -> Vec<u8> {
+pub fn write(model: &Staged, metadata: &[(String, String)]) -> Vec<u8> {
     let mut graph = GraphWriter::default();
-    let mut constant = model.constant;
     let mut covers = Some(Covers::default());
-    let mut parts = Vec::new();
-    for aggregate in [Aggregate::Sum, Aggregate::Minimum, Aggregate::Maximum] {
-        for rounded in [false, true] {
-            let forests: Vec<&Forest> = model
-                .forests
-                .iter()
-                .filter(|forest| forest.aggregate == aggregate && forest.rounds_input == rounded)
-                .collect();
-            // Minima do not add up, so each such forest is a node of its own.
-            let groups: Vec<&[&Forest]> = match aggregate {
-                Aggregate::Sum => vec![&forests[..]],
-                _ => forests.chunks(1).collect(),
-            };
-            for group in groups {
-                let part = graph.trees(group, aggregate, rounded, &mut constant, &mut covers);
-                parts.extend(part);
-            }
-        }
-    }
-    parts.extend(graph.columns(&model.columns));
-    graph.sum(parts, constant);
+    let scores: Vec<String> = model.stages.iter().map(|stage| graph.stage(stage, &mut covers)).collect();
+    let score = graph.choose(&model.gate, &scores);
+    graph.node_to("", "Identity", &[&score], Vec::new(), OUTPUT);
 
     let mut metadata = metadata.to_vec();
     metadata.retain(|(key, _)| key != COVERS_KEY);
@@ -99,6 +81,43 @@ impl GraphWriter {
         let name = self.fresh(what);
         self.constants.push(double_tensor(dims, values).text(8, &name));
         name
+    }
+
+    /// One sum: a number a row.
+    fn stage(&mut self, model: &Model, covers: &mut Option<Covers>) -> String {
+        let mut constant = model.constant;
+        let mut parts = Vec::new();
+        for aggregate in [Aggregate::Sum, Aggregate::Minimum, Aggregate::Maximum] {
+            for rounded in [false, true] {
+                let forests: Vec<&Forest> = model
+                    .forests
+                    .iter()
+                    .filter(|forest| forest.aggregate == aggregate && forest.rounds_input == rounded)
+                    .collect();
+                // Minima do not add up, so each such forest is a node of its own.
+                let groups: Vec<&[&Forest]> = match aggregate {
+                    Aggregate::Sum => vec![&forests[..]],
+                    _ => forests.chunks(1).collect(),
+                };
+                for group in groups {
+                    parts.extend(self.trees(group, aggregate, rounded, &mut constant, covers));
+                }
+            }
+        }
+        parts.extend(self.columns(&model.columns));
+        self.sum(parts, constant)
+    }
+
+    /// All stages are computed, and for each row one is picked.
+    fn choose(&mut self, gate: &Gate, scores: &[String]) -> String {
+        let choice = match gate {
+            Gate::Stage(stage) => return scores[*stage].clone(),
+            Gate::Choose(choice) => choice,
+        };
+        let feature = self.pick(&[i64::from(choice.feature)]);
+        let condition = self.expression(&[&choice.condition], &feature).into_bool(self);
+        let (yes, no) = (self.choose(&choice.yes, scores), self.choose(&choice.no, scores));
+        self.node("", "Where", &[&condition, &yes, &no], Vec::new())
     }
 
     fn trees(
@@ -159,9 +178,7 @@ impl GraphWriter {
 
     fn column_group(&mut self, group: &[&Column]) -> String {
         let indices: Vec<i64> = group.iter().map(|column| i64::from(column.feature)).collect();
-        let index_name = self.fresh("indices");
-        self.constants.push(int_tensor(&indices).text(8, &index_name));
-        let picked = self.node("", "Gather", &[INPUT, &index_name], vec![int("axis", 1)]);
+        let picked = self.pick(&indices);
         let functions: Vec<&Expression> = group.iter().map(|column| &column.function).collect();
         let values = self.expression(&functions, &picked).into_double(self);
         let weights: Vec<f64> = group.iter().map(|column| column.weight).collect();
@@ -190,6 +207,9 @@ impl GraphWriter {
                     Binary::Divide => "Div",
                     Binary::Minimum => "Min",
                     Binary::Maximum => "Max",
+                    Binary::LessOrEqual => {
+                        return Emitted::Bool(self.node("", "LessOrEqual", &[&left, &right], Vec::new()));
+                    }
                 };
                 Emitted::Double(self.node("", operator, &[&left, &right], Vec::new()))
             }
@@ -227,7 +247,13 @@ impl GraphWriter {
         Emitted::Double(self.node("", operator, &[&value], Vec::new()))
     }
 
-    fn sum(&mut self, mut parts: Vec<String>, constant: f64) {
+    fn pick(&mut self, features: &[i64]) -> String {
+        let name = self.fresh("indices");
+        self.constants.push(int_tensor(features).text(8, &name));
+        self.node("", "Gather", &[INPUT, &name], vec![int("axis", 1)])
+    }
+
+    fn sum(&mut self, mut parts: Vec<String>, constant: f64) -> String {
         if parts.is_empty() {
             // A constant model still gives one number a row: 0 times the features, missing ones filled.
             let missing = self.node("", "IsNaN", &[INPUT], Vec::new());
@@ -238,14 +264,11 @@ impl GraphWriter {
             self.constants.push(int_tensor(&[1]).text(8, &axes));
             parts.push(self.node("", "ReduceSum", &[&filled, &axes], attributes));
         }
-        let constant = self.doubles("constant", &[1, 1], &[constant]);
-        let mut total = constant;
-        let last = parts.len() - 1;
-        for (index, part) in parts.iter().enumerate() {
-            let output = if index == last { OUTPUT.to_owned() } else { self.fresh("sum") };
-            self.node_to("", "Add", &[&total, part], Vec::new(), &output);
-            total = output;
+        let mut total = self.doubles("constant", &[1, 1], &[constant]);
+        for part in &parts {
+            total = self.node("", "Add", &[&total, part], Vec::new());
         }
+        total
     }
 
     fn finish(self, feature_count: usize, metadata: &[(String, String)]) -> Vec<u8> {

@@ -1,0 +1,252 @@
+//! `foretune fit`: a predictor from finished runs, judged beside every baseline; or a shipped one adjusted
+//! by a few runs of one's own.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use foretune_core::predict::build::{BuildOptions, Built, SPLITS, SplitReport, build, html_report, write};
+use foretune_core::predict::fit::Metrics;
+use foretune_core::predict::predictor::Predictor;
+use foretune_core::predict::recalibrate::recalibrate;
+use foretune_core::runs::{Label, RunRecord, RunsReader};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde_json::json;
+
+use super::Answer;
+use crate::{files, terminal};
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Split {
+    /// Test on source datasets that training has not seen
+    Group,
+    /// Test on other configurations of the same datasets, as the TuneAhead paper does
+    Random,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Wanted {
+    Score,
+    PGold,
+}
+
+/// Fit a predictor on finished runs, or adjust one by your own runs
+#[derive(Debug, Args)]
+pub struct Fit {
+    /// Run records, one JSON object a line: a file, a folder that `foretune collect` wrote, or a folder of such
+    runs: PathBuf,
+    /// Write the predictor here (ONNX)
+    #[arg(long, value_name = "P.onnx")]
+    out: PathBuf,
+    /// Write the report here (one HTML file)
+    #[arg(long, value_name = "R.html")]
+    report: Option<PathBuf>,
+    #[arg(long, value_enum, default_value_t = Split::Group)]
+    split: Split,
+    /// What is forecast
+    #[arg(long, value_enum, default_value_t = Wanted::Score)]
+    target: Wanted,
+    /// Share of runs that intervals shall cover
+    #[arg(long, default_value_t = 0.9, value_parser = parse_coverage)]
+    coverage: f64,
+    /// Judge each test run at its deepest reading up to this step
+    #[arg(long, value_name = "STEP", default_value_t = 100.0)]
+    at_step: f64,
+    /// Said of the data in the card and the report
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    note: String,
+    /// Also try learners that cannot be explained exactly, to know what they would gain
+    #[arg(long)]
+    compare: bool,
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// Adjust this predictor by the runs instead of fitting a new one
+    #[arg(long, value_name = "P.onnx", conflicts_with_all = ["report", "split", "coverage"])]
+    recalibrate: Option<PathBuf>,
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+fn parse_coverage(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(share) if share > 0.0 && share < 1.0 => Ok(share),
+        _ => Err("expected a share between 0 and 1, such as 0.9".to_owned()),
+    }
+}
+
+pub fn run(arguments: &Fit) -> Result<Answer> {
+    let told = || format!("the runs in {}", arguments.runs.display());
+    let runs = read_all(&arguments.runs).with_context(told)?;
+    let label = match arguments.target {
+        Wanted::Score => Label::Score,
+        Wanted::PGold => Label::PGold,
+    };
+    if let Some(path) = &arguments.recalibrate {
+        return adjust(arguments, path, &runs, label);
+    }
+    let options = BuildOptions {
+        split: match arguments.split {
+            Split::Group => "group".into(),
+            Split::Random => "random".into(),
+        },
+        label,
+        coverage: arguments.coverage,
+        headline_step: arguments.at_step,
+        seed: arguments.seed,
+        data_note: arguments.note.clone(),
+        compare: arguments.compare,
+    };
+    let bar = progress_bar();
+    let built = build(&runs, &options, |done, of| {
+        bar.set_length(of as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    let mut built = built.with_context(told)?;
+    if arguments.report.is_some() {
+        built.report.other = other_split(&runs, &options);
+    }
+    files::write_atomically(&arguments.out, &built.onnx)?;
+    terminal::note(&format!("wrote {}", arguments.out.display()));
+    if let Some(path) = &arguments.report {
+        files::write_atomically(path, html_report(&built.report, &built.card).as_bytes())?;
+        terminal::note(&format!("wrote {}", path.display()));
+    }
+    if arguments.json {
+        terminal::data(&serde_json::to_string_pretty(&built.report)?)?;
+    } else {
+        terminal::data(&table(&built))?;
+    }
+    Ok(Answer::Yes)
+}
+
+/// The report shows both splits; where the runs do not allow the other one it says nothing of it.
+fn other_split(runs: &[RunRecord], options: &BuildOptions) -> Option<Box<SplitReport>> {
+    let split = SPLITS.into_iter().find(|split| *split != options.split)?;
+    let options = BuildOptions { split: split.into(), ..options.clone() };
+    let bar = progress_bar();
+    let built = build(runs, &options, |done, of| {
+        bar.set_length(of as u64);
+        bar.set_position(done as u64);
+    });
+    bar.finish_and_clear();
+    match built {
+        Ok(built) => Some(Box::new(built.report.main)),
+        Err(error) => {
+            terminal::note(&format!("the {split} split is left out of the report: {error}"));
+            None
+        }
+    }
+}
+
+/// The file of runs in a folder that `foretune collect` wrote.
+const RUNS_FILE: &str = "runs.jsonl";
+
+fn read_all(place: &Path) -> Result<Vec<RunRecord>> {
+    let mut reader = RunsReader::default();
+    for file in run_files(place)? {
+        reader.add(&file.display().to_string(), &files::read_text(&file)?)?;
+    }
+    Ok(reader.finish()?)
+}
+
+/// A folder of `collect` stands for its runs alone; any other for its JSON Lines files and for the folders of
+/// `collect` in it.
+fn run_files(place: &Path) -> Result<Vec<PathBuf>> {
+    if !files::is_folder(place) {
+        return Ok(vec![place.to_owned()]);
+    }
+    let own = place.join(RUNS_FILE);
+    if files::exists(&own) {
+        return Ok(vec![own]);
+    }
+    let mut found = Vec::new();
+    for path in files::list(place)? {
+        let inner = path.join(RUNS_FILE);
+        if files::exists(&inner) {
+            found.push(inner);
+        } else if path.extension().is_some_and(|end| end == "jsonl") {
+            found.push(path);
+        }
+    }
+    if found.is_empty() {
+        bail!("{} holds no {RUNS_FILE} and no other JSON Lines file", place.display());
+    }
+    Ok(found)
+}
+
+fn adjust(arguments: &Fit, path: &Path, runs: &[RunRecord], label: Label) -> Result<Answer> {
+    let told = || format!("the predictor {}", path.display());
+    let predictor = Predictor::load(&files::read(path)?, |_| false).with_context(told)?;
+    let adjusted = recalibrate(&predictor, runs, label, arguments.at_step).with_context(told)?;
+    let Some(error_model) = &predictor.error_model else {
+        bail!("{} has no model of its errors, so its intervals cannot be kept", told());
+    };
+    let divergence_model = predictor.divergence_model.as_ref();
+    let bytes = write(&adjusted.model, Some(error_model), divergence_model, &adjusted.card);
+    files::write_atomically(&arguments.out, &bytes)?;
+    terminal::note(&format!("wrote {}", arguments.out.display()));
+    let result = json!({
+        "runs": adjusted.runs,
+        "offset": adjusted.offset,
+        "scale": adjusted.scale,
+        "widening": adjusted.widening,
+    });
+    if arguments.json {
+        terminal::data(&serde_json::to_string_pretty(&result)?)?;
+    } else {
+        terminal::data(&format!(
+            "adjusted by {} runs: score = {:+.2} + {:.3} x forecast, intervals {:.2} x as wide",
+            adjusted.runs, adjusted.offset, adjusted.scale, adjusted.widening
+        ))?;
+    }
+    Ok(Answer::Yes)
+}
+
+fn progress_bar() -> ProgressBar {
+    if !terminal::shows_progress() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("fitting {bar:30} {pos}/{len} {elapsed}");
+    ProgressBar::new(1).with_style(style.expect("the template is fixed and valid"))
+}
+
+fn table(built: &Built) -> String {
+    let report = &built.report.main;
+    let line = |name: &str, found: &Metrics| {
+        format!(
+            "{name:44} {:6.2} {:6.2} {:7.3} {:5.0} %",
+            found.rmse,
+            found.mae,
+            found.r2,
+            100.0 * found.within_3
+        )
+    };
+    let mut lines = vec![
+        format!(
+            "{} training runs, {} test runs ({} split)",
+            report.train_runs, report.test_runs, report.split
+        ),
+        format!(
+            "{:44} {:>6} {:>6} {:>7} {:>7}",
+            format!("points on the test part at step {}", report.headline_step),
+            "RMSE",
+            "MAE",
+            "R2",
+            "within 3"
+        ),
+        line("Foretune", &report.test.metrics),
+    ];
+    lines.extend(report.baselines.iter().map(|(name, found)| line(name, found)));
+    lines.push("by what is known".to_owned());
+    lines.extend(report.by_depth.iter().map(|row| line(&row.name, &row.test.metrics)));
+    lines.push(format!(
+        "{:.0} % intervals cover {:.1} %, {:.1} points wide on average; noise floor {}",
+        100.0 * built.report.nominal_coverage,
+        100.0 * report.test.coverage,
+        report.test.mean_width,
+        built.report.noise_floor.map_or("not measured".to_owned(), |floor| format!("{floor:.2} points"))
+    ));
+    lines.join("\n")
+}

@@ -1,0 +1,187 @@
+//! `foretune forecast`: how the run would end, with what certainty, why, and what would change it.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use foretune_core::features::{self, FeatureVector};
+use foretune_core::predict::predictor::{self, ForecastOptions, Predictor, WhatIf};
+use foretune_core::predict::verdict::{MistakeCosts, Verdict};
+use foretune_core::runs::{Known, Reading};
+use foretune_core::schema::Mapping;
+
+use super::Answer;
+use super::check::{eval_index, parse_mapping};
+use crate::candidate::{self, Candidate};
+use crate::training::RecipeFlags;
+use crate::weights::ModelFolder;
+use crate::{files, terminal};
+
+/// Forecast how a fine-tune would end: score, interval, verdict, reasons, cheap changes
+///
+/// Exit code 0: go, or no verdict asked for; 1: the verdict is no-go; 2: no forecast could be made.
+#[derive(Debug, Args)]
+pub struct Forecast {
+    /// The dataset
+    file: PathBuf,
+    /// Predictor made by foretune fit, or any ONNX regressor that names our features
+    #[arg(long, value_name = "P.onnx")]
+    predictor: Option<PathBuf>,
+    /// Base model: a folder, its name in the Hugging Face cache, or `tiny`
+    #[arg(long, value_name = "MODEL")]
+    model: Option<String>,
+    /// Trace of a probe or of a run under way: its deepest reading is used
+    #[arg(long, value_name = "TRACE")]
+    trace: Option<PathBuf>,
+    /// Clean rows of the task: reports rows that stand in both files
+    #[arg(long, value_name = "FILE")]
+    eval: Option<PathBuf>,
+    /// What the columns mean, such as instruction=question,output=reply
+    #[arg(long, value_name = "KEY=COLUMN,…", value_parser = parse_mapping)]
+    map: Option<Mapping>,
+    /// The score that the run must reach, in points: asks for a verdict
+    #[arg(long, value_name = "POINTS")]
+    threshold: Option<f64>,
+    /// What starting a bad run costs, against what missing a good one costs
+    #[arg(long, value_name = "COST", default_value_t = 1.0)]
+    cost_wasted: f64,
+    #[arg(long, value_name = "COST", default_value_t = 1.0)]
+    cost_missed: f64,
+    #[command(flatten)]
+    recipe: RecipeFlags,
+    /// Print the forecast as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub fn run(arguments: &Forecast) -> Result<Answer> {
+    let Some(path) = &arguments.predictor else {
+        bail!(
+            "this build carries no predictor of its own; give one made by `foretune fit` with --predictor P.onnx"
+        );
+    };
+    let told = || format!("the predictor {}", path.display());
+    let predictor = Predictor::load(&files::read(path)?, |_| false).with_context(told)?;
+    let (plan, readings) = gather(arguments)?;
+    let total_steps = plan.get("total_steps");
+    let known = Known {
+        plan: &plan,
+        proxy: None,
+        base_score: None,
+        readings: &readings,
+        total_steps: if total_steps.is_finite() { total_steps as u64 } else { 0 },
+    };
+    let vector = known.at(known.most(readings.len()), readings.len());
+    let options = ForecastOptions {
+        threshold: arguments.threshold,
+        costs: MistakeCosts { wasted_run: arguments.cost_wasted, missed_run: arguments.cost_missed },
+        ..ForecastOptions::default()
+    };
+    let forecast = predictor.forecast(&vector, &options)?;
+    let changes = predictor.what_if(&known, &cheap_changes(&plan))?;
+    if arguments.json {
+        let mut value = serde_json::to_value(&forecast)?;
+        value["what_if"] = serde_json::to_value(&changes)?;
+        terminal::data(&serde_json::to_string_pretty(&value)?)?;
+    } else {
+        terminal::data(&text(&forecast, &vector, &changes))?;
+    }
+    Ok(if forecast.verdict == Verdict::NoGo { Answer::No } else { Answer::Yes })
+}
+
+/// What is known of the candidate, and the readings of its probe.
+fn gather(arguments: &Forecast) -> Result<(FeatureVector, Vec<Reading>)> {
+    let model = arguments.model.as_deref().map(ModelFolder::open).transpose()?;
+    let mapping = arguments.map.as_ref();
+    let eval = arguments.eval.as_deref().map(|path| eval_index(path, mapping)).transpose()?;
+    let recipe = arguments.recipe.recipe()?;
+    let candidate = Candidate {
+        file: &arguments.file,
+        mapping,
+        eval: eval.as_ref(),
+        model: model.as_ref(),
+        recipe: &recipe,
+    };
+    let readings = match &arguments.trace {
+        Some(path) => candidate::readings(path)?,
+        None => Vec::new(),
+    };
+    Ok((candidate.features()?, readings))
+}
+
+/// Changes of the recipe that cost nothing to try; the data's own faults are `check`'s to name.
+fn cheap_changes(vector: &FeatureVector) -> Vec<(String, Vec<(String, f64)>)> {
+    let mut changes = Vec::new();
+    let mut scaled = |label: &str, names: &[&str], factor: f64| {
+        let values: Vec<(String, f64)> = names
+            .iter()
+            .map(|name| ((*name).to_owned(), vector.get(name) * factor))
+            .filter(|(_, value)| value.is_finite())
+            .collect();
+        if !values.is_empty() {
+            changes.push((label.to_owned(), values));
+        }
+    };
+    scaled("learning rate x 3", &["learning_rate"], 3.0);
+    scaled("learning rate / 3", &["learning_rate"], 1.0 / 3.0);
+    scaled("twice the epochs", &["epochs", "total_steps"], 2.0);
+    scaled("half the epochs", &["epochs", "total_steps"], 0.5);
+    scaled("twice the rank", &["lora_rank", "lora_alpha", "trained_parameters"], 2.0);
+    changes
+}
+
+fn text(forecast: &predictor::Forecast, vector: &FeatureVector, changes: &[WhatIf]) -> String {
+    let mut lines = vec![match forecast.interval {
+        Some((low, high)) => format!(
+            "score {:.1} points, {:.0} % interval {low:.1} to {high:.1}",
+            forecast.score,
+            100.0 * forecast.coverage.unwrap_or(f64::NAN)
+        ),
+        None => format!("score {:.1} points, error unknown", forecast.score),
+    }];
+    if let Some(probability) = forecast.probability_above {
+        let verdict = match forecast.verdict {
+            Verdict::Go => "go",
+            Verdict::NoGo => "no-go",
+            Verdict::ProbeLonger => "probe longer",
+            Verdict::Withheld => "no verdict: the candidate is unlike the runs the predictor knows",
+        };
+        lines.push(format!("{verdict} ({:.0} % above the threshold)", 100.0 * probability));
+    }
+    for outside in &forecast.outside {
+        let value = outside.value.map_or("missing".to_owned(), |value| format!("{value:.6}"));
+        lines.push(format!(
+            "outside: {} is {value}, fitted on {:.6} to {:.6}",
+            outside.name, outside.low, outside.high
+        ));
+    }
+    lines.push(format!(
+        "from {:.1} points for an average run ({} attributions):",
+        forecast.base, forecast.shap_method
+    ));
+    let mut parts: Vec<(&String, &f64)> = forecast.shap.iter().collect();
+    parts.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
+    for (name, points) in parts.iter().take(10) {
+        let unit = features::find(name).map_or("", |feature| feature.unit);
+        lines.push(format!("  {points:+7.2}  {name} = {:.6} {unit}", vector.get(name)));
+    }
+    for change in changes.iter().filter(|change| change.in_distribution && change.gain > 0.0).take(3) {
+        lines.push(format!("try: {} ({:+.1} points)", change.change, change.gain));
+    }
+    if let Some(transfer) = &forecast.transfer {
+        lines.push(format!(
+            "note: a transfer: fitted on {}; the interval is {:.1} times as wide{}",
+            transfer.fitted_on.join(", "),
+            transfer.interval_widened,
+            if transfer.measured { "" } else { ", which is a guess" }
+        ));
+    }
+    if let Some(probability) = forecast.divergence_probability.filter(|probability| *probability > 0.05) {
+        lines.push(format!("note: {:.0} % likely to diverge", 100.0 * probability));
+    }
+    if let Some(step) = forecast.next_probe_steps {
+        lines.push(format!("the next reading worth its price is at step {step}"));
+    }
+    lines.extend(forecast.notes.iter().map(|note| format!("note: {note}")));
+    lines.join("\n")
+}

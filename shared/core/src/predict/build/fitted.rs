@@ -1,0 +1,195 @@
+//! The fit itself: a search for each stage, the error model on all out-of-fold errors, calibration, risk, card.
+
+use super::error_model::ErrorModel;
+use super::stages::Division;
+use super::{BuildError, BuildOptions};
+use crate::numerics::stats;
+use crate::predict::card::{CARD_VERSION, Card, SeenFeature, SeenRange, StageCard, used_features};
+use crate::predict::conformal::{Calibration, HeldOut};
+use crate::predict::fit::{LogLine, SearchOptions, search, search_steps};
+use crate::predict::risk::{DepthError, RiskFit};
+use crate::predict::staged::Staged;
+use crate::runs::{AnytimeTable, Knowledge, Label, ModelRecord, RunRecord, noise_floor};
+
+#[derive(Debug, Clone)]
+pub struct Fitted {
+    pub model: Staged,
+    pub errors: ErrorModel,
+    pub out_of_fold: Vec<f64>,
+    /// Stage of each training row.
+    pub stage: Vec<usize>,
+    pub card: Card,
+    /// Name of the stage and what was tried for it.
+    pub log: Vec<(String, Vec<LogLine>)>,
+}
+
+pub fn fit(
+    runs: &[RunRecord],
+    train: &AnytimeTable,
+    options: &BuildOptions,
+    mut progress: impl FnMut(usize, usize),
+) -> Result<Fitted, BuildError> {
+    train.table.check()?;
+    let division = Division::of(train);
+    let stage: Vec<usize> = train.table.rows.iter().map(|row| division.gate.stage_of(row)).collect();
+    let rows_of: Vec<Vec<usize>> = (0..division.names.len())
+        .map(|wanted| (0..stage.len()).filter(|row| stage[*row] == wanted).collect())
+        .collect();
+    let search_options = SearchOptions {
+        seed: options.seed,
+        anchors: anchors(options.label),
+        compare: options.compare,
+        ..SearchOptions::default()
+    };
+    let total: usize =
+        rows_of.iter().map(|rows| search_steps(&train.table.select(rows), &search_options)).sum();
+    let mut done = 0;
+    let mut out_of_fold = vec![f64::NAN; stage.len()];
+    let (mut stages, mut log, mut learners) = (Vec::new(), Vec::new(), Vec::new());
+    for (rows, name) in rows_of.iter().zip(&division.names) {
+        let choice = search(&train.table.select(rows), &search_options, || {
+            done += 1;
+            progress(done, total);
+        })?;
+        for (row, forecast) in rows.iter().zip(&choice.out_of_fold) {
+            out_of_fold[*row] = *forecast;
+        }
+        stages.push(choice.model);
+        log.push((name.clone(), choice.log));
+        learners.push(choice.description);
+    }
+    let feature_count = train.table.names.len();
+    let model = Staged { feature_count, gate: division.gate, stages };
+    let errors = ErrorModel::fit(&train.table, &out_of_fold, options.seed);
+    let held_out: Vec<HeldOut> = (0..stage.len())
+        .map(|row| HeldOut {
+            residual_points: train.table.target[row] - out_of_fold[row],
+            expected_error_points: errors.expected[row],
+            stage: stage[row],
+            group: train.table.groups[row],
+        })
+        .collect();
+    let mut card = card(runs, train, options);
+    card.calibration = Calibration::of(&held_out, model.stages.len(), options.coverage);
+    card.risk = RiskFit::of(&depth_errors(train, &out_of_fold, &card.depths), options.seed);
+    card.stages = (0..model.stages.len())
+        .map(|index| StageCard {
+            name: division.names[index].clone(),
+            rows: rows_of[index].len(),
+            learner: learners[index].clone(),
+            ranges: ranges(train, &rows_of[index], &used_features(&model.stages[index])),
+        })
+        .collect();
+    card.learner = "a mixture of its own for each state of knowledge, see the stages".into();
+    card.self_check = card.self_check_of(&model);
+    Ok(Fitted { model, errors, out_of_fold, stage, card, log })
+}
+
+/// Values that the score may be forecast from as a change.
+fn anchors(label: Label) -> Vec<String> {
+    let names: &[&str] = match label {
+        Label::Score => &["eval_score", "eval_score_end", "base_score"],
+        Label::PGold => &["eval_p_gold", "eval_p_gold_end"],
+    };
+    names.iter().map(|name| (*name).to_owned()).collect()
+}
+
+/// Squared errors with clean rows at the common depths.
+fn depth_errors(train: &AnytimeTable, out_of_fold: &[f64], depths: &[f64]) -> Vec<DepthError> {
+    (0..out_of_fold.len())
+        .filter(|row| train.knowledge[*row] == Knowledge::Clean)
+        .filter(|row| depths.iter().any(|depth| (depth - train.step[*row]).abs() < 0.5))
+        .map(|row| DepthError {
+            run: train.run[row] as u64,
+            probe_step: train.step[row],
+            squared_error: (train.table.target[row] - out_of_fold[row]).powi(2),
+        })
+        .collect()
+}
+
+fn ranges(train: &AnytimeTable, rows: &[usize], used: &[bool]) -> Vec<SeenRange> {
+    (0..used.len())
+        .filter(|feature| used[*feature])
+        .filter_map(|feature| {
+            let values = rows.iter().map(|row| train.table.rows[*row][feature]);
+            let present: Vec<f64> = values.filter(|value| !value.is_nan()).collect();
+            (!present.is_empty()).then(|| SeenRange {
+                feature,
+                low: stats::minimum(&present),
+                high: stats::maximum(&present),
+                ever_missing: present.len() < rows.len(),
+            })
+        })
+        .collect()
+}
+
+/// Readings at a share of the run differ from run to run; only steps that most runs have are on offer.
+fn common_depths(train: &AnytimeTable) -> Vec<f64> {
+    let mut depths: Vec<f64> = train.step.iter().copied().filter(|step| *step >= 0.0).collect();
+    depths.sort_by(f64::total_cmp);
+    depths.dedup();
+    let runs = train.run_count();
+    depths.retain(|depth| {
+        let at = (0..train.step.len()).filter(|row| {
+            train.knowledge[*row] == Knowledge::Blind && (train.step[*row] - depth).abs() < 0.5
+        });
+        2 * at.count() >= runs
+    });
+    depths
+}
+
+fn card(runs: &[RunRecord], train: &AnytimeTable, options: &BuildOptions) -> Card {
+    let features = train
+        .table
+        .names
+        .iter()
+        .enumerate()
+        .map(|(index, name)| {
+            let present: Vec<f64> = train.table.column(index).into_iter().filter(|v| !v.is_nan()).collect();
+            let or_zero = |value: f64| if value.is_nan() { 0.0 } else { value };
+            SeenFeature {
+                name: name.clone(),
+                low: or_zero(stats::minimum(&present)),
+                high: or_zero(stats::maximum(&present)),
+                median: or_zero(stats::median(&present)),
+            }
+        })
+        .collect();
+    let distinct = |pick: fn(&RunRecord) -> String| {
+        let mut values: Vec<String> = runs.iter().map(pick).collect();
+        values.sort_unstable();
+        values.dedup();
+        values
+    };
+    let mut base_models: Vec<ModelRecord> = Vec::new();
+    for run in runs {
+        if !base_models.contains(&run.base_model) {
+            base_models.push(run.base_model.clone());
+        }
+    }
+    Card {
+        version: CARD_VERSION,
+        features,
+        stages: Vec::new(),
+        target: match options.label {
+            Label::Score => "exact match, points".into(),
+            Label::PGold => "mean probability of the right answer, points".into(),
+        },
+        base_models,
+        evaluations: distinct(|run| run.evaluation.name.clone()),
+        harness: distinct(|run| run.evaluation.harness.clone()).join(", "),
+        prompt: distinct(|run| run.evaluation.prompt.clone()).join(", "),
+        data: format!("{} training runs. {}", train.run_count(), options.data_note).trim().to_owned(),
+        split: options.split.clone(),
+        learner: String::new(),
+        test: None,
+        noise_floor_points: noise_floor(runs, options.label),
+        transfer_widening: None,
+        calibration: None,
+        risk: None,
+        step_price: None,
+        depths: common_depths(train),
+        score_range: (0.0, 100.0),
+        self_check: Vec::new(),
+    }
+}

@@ -1,0 +1,354 @@
+//! The tables of the report.
+
+use std::collections::BTreeMap;
+
+use crate::predict::build::{DepthRow, FitReport, SplitReport};
+use crate::predict::card::Card;
+use crate::predict::fit::Metrics;
+use crate::svg::escape;
+
+/// Rows of cells, the first one the heads. Cells are escaped; the last column of a wide text is left-aligned.
+fn table(title: &str, note: &str, rows: &[Vec<String>]) -> String {
+    if rows.len() < 2 {
+        return String::new();
+    }
+    let mut html = format!("<h2>{}</h2>", escape(title));
+    if !note.is_empty() {
+        html += &format!("<p class=\"note\">{}</p>", escape(note));
+    }
+    html += "<table>";
+    for (index, row) in rows.iter().enumerate() {
+        let is_ours = row.first().is_some_and(|name| name == OURS);
+        html += if is_ours { "<tr class=\"ours\">" } else { "<tr>" };
+        for cell in row {
+            let is_text = cell.len() > 24;
+            html += &match (index, is_text) {
+                (0, _) => format!("<th>{}</th>", escape(cell)),
+                (_, true) => format!("<td class=\"text\">{}</td>", escape(cell)),
+                (_, false) => format!("<td>{}</td>", escape(cell)),
+            };
+        }
+        html += "</tr>";
+    }
+    html + "</table>"
+}
+
+const OURS: &str = "Foretune";
+
+fn cells(parts: &[&str]) -> Vec<String> {
+    parts.iter().map(|part| (*part).to_owned()).collect()
+}
+
+fn number(value: f64, digits: usize) -> String {
+    if value.is_finite() { format!("{value:.digits$}") } else { "–".to_owned() }
+}
+
+fn optional(value: Option<f64>, digits: usize) -> String {
+    value.map_or("–".to_owned(), |value| number(value, digits))
+}
+
+fn percent(share: f64) -> String {
+    if share.is_finite() { format!("{:.1} %", 100.0 * share) } else { "–".to_owned() }
+}
+
+fn split_name(split: &str) -> &str {
+    match split {
+        "group" => "unseen datasets",
+        "random" => "random split",
+        other => other,
+    }
+}
+
+pub fn heading(split: &SplitReport, report: &FitReport) -> String {
+    let floor =
+        report.noise_floor.map_or("not measured: no configuration was repeated".to_owned(), |floor| {
+            format!("{floor:.2} points between seeds of one configuration")
+        });
+    let outside = &split.outside;
+    format!(
+        "<h1>{}</h1><p>Fitted on {} runs, judged once on {}. Noise floor: {floor}. {:.0} % intervals cover {} of \
+         the test runs at step {} and are {:.1} points wide on average. {} of these runs are marked as unlike the \
+         training runs (error {} there, {} on the rest).</p>",
+        escape(split_name(&split.split)),
+        split.train_runs,
+        split.test_runs,
+        100.0 * report.nominal_coverage,
+        percent(split.test.coverage),
+        split.headline_step,
+        split.test.mean_width,
+        percent(outside.share),
+        optional(outside.rmse_outside, 2),
+        optional(outside.rmse_inside, 2),
+    )
+}
+
+/// What was aimed at, beside what was reached, on both splits.
+pub fn targets(report: &FitReport) -> String {
+    let goals: &[(&str, f64, f64)] = if report.target.starts_with("exact") {
+        &[
+            ("before any probe", 10.5, 13.5),
+            ("step 0", 9.5, 12.5),
+            ("step 100", 6.0, 7.0),
+            ("a third of the run", 4.5, 5.0),
+            ("half of the run", 4.5, 5.0),
+        ]
+    } else {
+        &[("step 100", 3.8, 4.3)]
+    };
+    let splits: Vec<&SplitReport> = std::iter::once(&report.main).chain(report.other.as_deref()).collect();
+    let mut rows = vec![cells(&[
+        "Known",
+        "split",
+        "runs",
+        "RMSE",
+        "aimed at",
+        "missed by",
+        "of score now",
+        "of ProxyLM",
+        "of early stop",
+    ])];
+    for (name, random, group) in goals {
+        for split in &splits {
+            let Some(row) = split.by_depth.iter().find(|row| row.name == *name) else { continue };
+            let goal = if split.split == "group" { *group } else { *random };
+            let rmse = row.test.metrics.rmse;
+            let of = |other: &str| {
+                row.baselines
+                    .get(other)
+                    .map_or("–".to_owned(), |found| format!("{:.2} x", rmse / found.rmse))
+            };
+            rows.push(vec![
+                (*name).to_owned(),
+                split_name(&split.split).to_owned(),
+                row.test.metrics.n.to_string(),
+                number(rmse, 2),
+                number(goal, 1),
+                if rmse <= goal { "reached".to_owned() } else { number(rmse - goal, 2) },
+                of("evaluation score now"),
+                of("ProxyLM"),
+                of("early-stop extrapolation"),
+            ]);
+        }
+    }
+    let note = "Root mean square error in points on the frozen test parts, learning rates of the usual range. \
+                Aimed at: at most 0.75 x the error of the score now, 0.7 x ProxyLM's, 0.5 x early-stop \
+                extrapolation's.";
+    table("Targets", note, &rows)
+}
+
+pub fn main(split: &SplitReport) -> String {
+    let mut rows =
+        vec![cells(&["Forecast by", "runs", "RMSE", "MAE", "R²", "within 1", "within 2", "within 3"])];
+    rows.push(metrics_row(OURS, &split.test.metrics));
+    let mut others: Vec<(&String, &Metrics)> = split.baselines.iter().collect();
+    others.sort_by(|a, b| a.1.rmse.total_cmp(&b.1.rmse));
+    rows.extend(others.into_iter().map(|(name, found)| metrics_row(name, found)));
+    table(&format!("At step {}", split.headline_step), "Every line on the same test runs.", &rows)
+}
+
+fn metrics_row(name: &str, found: &Metrics) -> Vec<String> {
+    vec![
+        name.to_owned(),
+        found.n.to_string(),
+        number(found.rmse, 2),
+        number(found.mae, 2),
+        number(found.r2, 3),
+        percent(found.within_1),
+        percent(found.within_2),
+        percent(found.within_3),
+    ]
+}
+
+pub fn by_depth(title: &str, rows: &[DepthRow]) -> String {
+    let rmse = |baselines: &BTreeMap<String, Metrics>, name: &str| {
+        baselines.get(name).map_or("–".to_owned(), |found| number(found.rmse, 2))
+    };
+    let mut lines = vec![cells(&[
+        "Known",
+        "runs",
+        "RMSE",
+        "within 3",
+        "coverage",
+        "mean width",
+        "score now",
+        "ridge",
+        "early stop",
+        "ProxyLM",
+    ])];
+    lines.extend(rows.iter().map(|row| {
+        vec![
+            row.name.clone(),
+            row.test.metrics.n.to_string(),
+            number(row.test.metrics.rmse, 2),
+            percent(row.test.metrics.within_3),
+            percent(row.test.coverage),
+            number(row.test.mean_width, 1),
+            rmse(&row.baselines, "evaluation score now"),
+            rmse(&row.baselines, "ridge on the same features"),
+            rmse(&row.baselines, "early-stop extrapolation"),
+            rmse(&row.baselines, "ProxyLM"),
+        ]
+    }));
+    table(title, "Error of the forecast and, at the right, of others on the same runs.", &lines)
+}
+
+pub fn coverage_by_width(split: &SplitReport) -> String {
+    let mut rows = vec![cells(&["Width of the interval, points", "rows", "coverage", "RMSE"])];
+    rows.extend(split.coverage_by_width.iter().map(|row| {
+        vec![
+            format!("{:.1} to {:.1}", row.narrowest, row.widest),
+            row.rows.to_string(),
+            percent(row.coverage),
+            number(row.rmse, 2),
+        ]
+    }));
+    table(
+        "Coverage by width",
+        "All depths, in fifths: wide intervals must stand where errors are large.",
+        &rows,
+    )
+}
+
+pub fn stopping(split: &SplitReport) -> String {
+    let Some(found) = &split.stopping else { return String::new() };
+    let rows = vec![
+        cells(&["Probe", "mean steps", "RMSE", "same side of the threshold"]),
+        vec![
+            "always to the end".into(),
+            number(found.always_steps, 0),
+            number(found.always_rmse, 2),
+            String::new(),
+        ],
+        vec![
+            "stopped when not worth its price".into(),
+            number(found.mean_steps, 1),
+            number(found.rmse, 2),
+            percent(found.verdict_agreement),
+        ],
+    ];
+    let note = format!(
+        "Replayed on every test run. A step must remove {} squared points of error; chosen on the training part. \
+         {} of the steps saved, error {:+.1} %. Threshold {:.1}.",
+        found.step_price,
+        percent(1.0 - found.mean_steps / found.always_steps),
+        100.0 * (found.rmse / found.always_rmse - 1.0),
+        found.threshold
+    );
+    table("When to stop a probe", &note, &rows)
+}
+
+pub fn screening(split: &SplitReport) -> String {
+    let mut rows = vec![cells(&[
+        "Threshold",
+        "good runs",
+        "bad runs",
+        "good kept",
+        "compute of bad runs saved",
+        "of all runs",
+        "stopped below",
+    ])];
+    rows.extend(split.screening.iter().map(|point| {
+        vec![
+            number(point.threshold, 1),
+            point.good_runs.to_string(),
+            point.bad_runs.to_string(),
+            percent(point.good_kept),
+            percent(point.bad_compute_saved),
+            percent(point.all_compute_saved),
+            percent(point.least_probability),
+        ]
+    }));
+    let note = "Each run is watched from before its probe on and stopped when it is unlikely to reach the threshold; \
+                the first threshold is the median score of the training runs. Probes are counted on top of runs \
+                that go on.";
+    table("Screening", note, &rows)
+}
+
+pub fn divergence(split: &SplitReport) -> String {
+    let Some(found) = &split.divergence else { return String::new() };
+    let mut rows =
+        vec![cells(&["Known", "area, training part out of fold", "area, test part", "diverged test runs"])];
+    rows.extend(found.by_depth.iter().map(|row| {
+        vec![
+            row.depth.clone(),
+            optional(row.out_of_fold_auc, 3),
+            optional(row.test_auc, 3),
+            row.test_diverged.to_string(),
+        ]
+    }));
+    let note = format!("{} of {} runs diverged. Area under the curve.", found.diverged_runs, found.runs);
+    table("Divergence foreseen", &note, &rows)
+}
+
+pub fn worst(split: &SplitReport) -> String {
+    let mut rows = vec![cells(&[
+        "Run",
+        "dataset",
+        "forecast",
+        "truth",
+        "score then",
+        "half way",
+        "largest contribution",
+        "why",
+    ])];
+    rows.extend(split.worst.iter().map(|worst| {
+        vec![
+            worst.run.clone(),
+            worst.source.clone(),
+            number(worst.predicted, 1),
+            number(worst.truth, 1),
+            optional(worst.score_now, 1),
+            optional(worst.half_way, 1),
+            worst.largest_contribution.clone(),
+            worst.reason.clone(),
+        ]
+    }));
+    table("Largest misses", "", &rows)
+}
+
+pub fn risk(card: &Card) -> String {
+    let Some(risk) = &card.risk else { return String::new() };
+    let rows = vec![
+        cells(&["", "value", "5 % to 95 % over runs drawn anew"]),
+        vec![
+            "error that no probe removes, points".into(),
+            number(risk.curve.floor.sqrt(), 2),
+            format!(
+                "{} to {}",
+                number(risk.floor_interval.0.sqrt(), 2),
+                number(risk.floor_interval.1.sqrt(), 2)
+            ),
+        ],
+        vec![
+            "decay".into(),
+            number(risk.curve.decay, 2),
+            format!("{} to {}", number(risk.decay_interval.0, 2), number(risk.decay_interval.1, 2)),
+        ],
+        vec!["scale".into(), number(risk.curve.scale, 1), String::new()],
+        vec!["offset, steps".into(), number(risk.curve.offset_steps, 1), String::new()],
+    ];
+    let note = format!(
+        "Squared error at depth c: floor + scale (c + offset)^-decay, on out-of-fold errors of {} runs.",
+        risk.runs
+    );
+    table("Error against depth, fitted", &note, &rows)
+}
+
+pub fn search(report: &FitReport) -> String {
+    let mut rows = vec![cells(&["Known", "learner", "RMSE", ""])];
+    for stage in &report.search {
+        let mut tried: Vec<_> = stage.tried.iter().collect();
+        tried.sort_by(|a, b| a.rmse.total_cmp(&b.rmse));
+        rows.extend(tried.into_iter().map(|line| {
+            let remark = match (line.chosen, line.explainable) {
+                (true, _) => "chosen",
+                (false, true) => "",
+                (false, false) => "comparison only",
+            };
+            vec![stage.stage.clone(), line.recipe.clone(), number(line.rmse, 3), remark.to_owned()]
+        }));
+    }
+    let note = "Out-of-fold error inside the training part; groups stay together. Learners marked as comparison are \
+                no sums over features and could not be explained exactly.";
+    table("What was tried", note, &rows)
+}

@@ -1,0 +1,403 @@
+//! Everything that is measured on one split, each number from the same judged rows.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::BuildOptions;
+use super::baselines::{self, Ground};
+use super::divergence::DivergenceReport;
+use super::fitted::Fitted;
+use super::judged::{JudgedRow, TestSummary, on_test, summary};
+use super::screening::{self, ScreeningPoint};
+use super::stopping::{self, StoppingReplay};
+use crate::numerics::stats;
+use crate::predict::fit::Metrics;
+use crate::predict::shap::Explainer;
+use crate::runs::{AnytimeTable, Knowledge, RunRecord};
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SplitReport {
+    pub split: String,
+    pub headline_step: f64,
+    pub train_runs: usize,
+    pub test_runs: usize,
+    pub test: TestSummary,
+    pub baselines: BTreeMap<String, Metrics>,
+    /// With clean rows: before any probe, at each common depth, at shares of the run.
+    pub by_depth: Vec<DepthRow>,
+    /// Without.
+    pub blind: Vec<DepthRow>,
+    /// Rows of `by_depth`, in quarters of the interval's width.
+    pub coverage_by_width: Vec<WidthRow>,
+    /// Forecast probability of reaching a threshold beside how often it was reached.
+    pub calibration: Vec<CalibrationRow>,
+    pub stopping: Option<StoppingReplay>,
+    pub screening: Vec<ScreeningPoint>,
+    pub divergence: Option<DivergenceReport>,
+    /// Test rows that are marked as unlike the training runs, and the error on them and on the rest.
+    pub outside: Outsiders,
+    /// Mean absolute contribution in points over the test rows of the headline, largest first.
+    pub importance: Vec<(String, f64)>,
+    pub worst: Vec<Worst>,
+    /// (predicted, true, run id) of the headline's test rows.
+    pub pairs: Vec<(f64, f64, String)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DepthRow {
+    pub name: String,
+    /// Steps, where all rows have the same.
+    pub step: Option<f64>,
+    pub test: TestSummary,
+    /// On the same rows; the main ones at the depths that have targets, else score now alone.
+    pub baselines: BTreeMap<String, Metrics>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WidthRow {
+    pub narrowest: f64,
+    pub widest: f64,
+    pub rows: usize,
+    pub coverage: f64,
+    pub rmse: f64,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CalibrationRow {
+    pub forecast: f64,
+    pub observed: f64,
+    pub rows: usize,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Outsiders {
+    pub share: f64,
+    pub rmse_outside: Option<f64>,
+    pub rmse_inside: Option<f64>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Worst {
+    pub run: String,
+    pub source: String,
+    pub predicted: f64,
+    pub truth: f64,
+    pub score_now: Option<f64>,
+    pub half_way: Option<f64>,
+    pub largest_contribution: String,
+    pub reason: String,
+}
+
+const WORST: usize = 10;
+
+pub fn make(
+    runs: &[RunRecord],
+    train: &AnytimeTable,
+    test: &AnytimeTable,
+    fitted: &Fitted,
+    held_out: &[JudgedRow],
+    options: &BuildOptions,
+) -> SplitReport {
+    let judged = on_test(test, fitted);
+    let report = Maker { runs, train, test, fitted, held_out, judged: &judged, options };
+    report.make()
+}
+
+struct Maker<'a> {
+    runs: &'a [RunRecord],
+    train: &'a AnytimeTable,
+    test: &'a AnytimeTable,
+    fitted: &'a Fitted,
+    held_out: &'a [JudgedRow],
+    judged: &'a [JudgedRow],
+    options: &'a BuildOptions,
+}
+
+/// Where a table row is read: one row a run.
+enum Depth {
+    Step(f64),
+    Share(f64),
+}
+
+impl Maker<'_> {
+    fn make(&self) -> SplitReport {
+        let best =
+            if self.rows(Knowledge::Clean, &Depth::Step(self.options.headline_step), self.test).is_empty() {
+                self.most_known()
+            } else {
+                Knowledge::Clean
+            };
+        let depth = Depth::Step(self.options.headline_step);
+        let headline = self.rows(best, &depth, self.test);
+        let (importance, largest) = self.explain(&headline);
+        let thresholds = self.thresholds();
+        SplitReport {
+            split: self.options.split.clone(),
+            headline_step: self.options.headline_step,
+            train_runs: self.train.run_count(),
+            test_runs: self.test.run_count(),
+            test: summary(&self.pick(&headline)),
+            baselines: self.ground(best, &depth).all(),
+            by_depth: self.by_depth(),
+            blind: self.blind(),
+            coverage_by_width: self.coverage_by_width(),
+            calibration: self.calibration(&thresholds),
+            stopping: stopping::replay_with(self.judged, &self.fitted.card, thresholds[0]),
+            screening: screening::curve(
+                self.runs,
+                self.held_out,
+                self.judged,
+                &self.fitted.card,
+                &thresholds,
+            ),
+            divergence: None,
+            outside: self.outsiders(&headline),
+            importance,
+            worst: self.worst(&headline, &largest),
+            pairs: headline
+                .iter()
+                .map(|row| {
+                    let judged = &self.judged[*row];
+                    (judged.predicted, judged.truth, self.runs[judged.run].id.clone())
+                })
+                .collect(),
+        }
+    }
+
+    fn most_known(&self) -> Knowledge {
+        let has = |knowledge: &Knowledge| self.test.knowledge.contains(knowledge);
+        let order = [Knowledge::Blind, Knowledge::Base];
+        order.into_iter().find(has).unwrap_or(Knowledge::Plan)
+    }
+
+    fn rows(&self, knowledge: Knowledge, depth: &Depth, table: &AnytimeTable) -> Vec<usize> {
+        match depth {
+            Depth::Step(step) => table.rows_at(knowledge, *step),
+            Depth::Share(share) => table.rows_at_share(self.runs, knowledge, *share),
+        }
+    }
+
+    fn pick(&self, rows: &[usize]) -> Vec<&JudgedRow> {
+        rows.iter().map(|row| &self.judged[*row]).collect()
+    }
+
+    fn ground(&self, knowledge: Knowledge, depth: &Depth) -> Ground<'_> {
+        Ground {
+            runs: self.runs,
+            label: self.options.label,
+            train: self.train.select(&self.rows(knowledge, depth, self.train)),
+            test: self.test.select(&self.rows(knowledge, depth, self.test)),
+            seed: self.options.seed,
+        }
+    }
+
+    fn depth_row(&self, name: &str, knowledge: Knowledge, depth: &Depth, main: bool) -> Option<DepthRow> {
+        let rows = self.rows(knowledge, depth, self.test);
+        if rows.is_empty() {
+            return None;
+        }
+        let picked = self.pick(&rows);
+        let first = picked[0].step;
+        let same = picked.iter().all(|row| (row.step - first).abs() < 0.5);
+        let ground = self.ground(knowledge, depth);
+        let baselines = if main && !ground.train.run.is_empty() {
+            ground.main()
+        } else {
+            let now = baselines::score_now(ground.label, &ground.test);
+            now.map(|found| (baselines::SCORE_NOW.to_owned(), found)).into_iter().collect()
+        };
+        Some(DepthRow {
+            name: name.to_owned(),
+            step: same.then_some(first),
+            test: summary(&picked),
+            baselines,
+        })
+    }
+
+    fn by_depth(&self) -> Vec<DepthRow> {
+        let mut table = Vec::new();
+        let before = Depth::Step(-1.0);
+        table.extend(self.depth_row("before any probe, base score unknown", Knowledge::Plan, &before, true));
+        table.extend(self.depth_row("before any probe", Knowledge::Base, &before, true));
+        for step in &self.fitted.card.depths {
+            let has_target = [0.0, 100.0].iter().any(|target| (target - step).abs() < 0.5);
+            let name = format!("step {step}");
+            table.extend(self.depth_row(&name, Knowledge::Clean, &Depth::Step(*step), has_target));
+        }
+        table.extend(self.depth_row("a third of the run", Knowledge::Clean, &Depth::Share(1.0 / 3.0), true));
+        table.extend(self.depth_row("half of the run", Knowledge::Clean, &Depth::Share(0.5), true));
+        table
+    }
+
+    fn blind(&self) -> Vec<DepthRow> {
+        let mut table = Vec::new();
+        let steps = self.fitted.card.depths.iter().filter(|step| [0.0, 20.0, 50.0, 100.0].contains(*step));
+        for step in steps {
+            let name = format!("step {step}");
+            table.extend(self.depth_row(&name, Knowledge::Blind, &Depth::Step(*step), true));
+        }
+        table.extend(self.depth_row("half of the run", Knowledge::Blind, &Depth::Share(0.5), true));
+        table
+    }
+
+    /// The median score of the training runs first, then the paper's.
+    fn thresholds(&self) -> Vec<f64> {
+        let plan = self.train.rows_at(Knowledge::Plan, f64::INFINITY);
+        let scores: Vec<f64> = plan.iter().map(|row| self.train.table.target[*row]).collect();
+        std::iter::once(stats::median(&scores)).chain([50.0, 55.0, 60.0, 65.0, 70.0]).collect()
+    }
+
+    fn coverage_by_width(&self) -> Vec<WidthRow> {
+        const PARTS: usize = 5;
+        let mut rows: Vec<&JudgedRow> = self
+            .judged
+            .iter()
+            .filter(|row| matches!(row.knowledge, Knowledge::Base | Knowledge::Clean))
+            .collect();
+        rows.sort_by(|a, b| a.half_width.total_cmp(&b.half_width));
+        (0..PARTS)
+            .map(|part| &rows[part * rows.len() / PARTS..(part + 1) * rows.len() / PARTS])
+            .filter(|rows| !rows.is_empty())
+            .map(|rows| {
+                let found = summary(rows);
+                WidthRow {
+                    narrowest: 2.0 * rows[0].half_width,
+                    widest: 2.0 * rows[rows.len() - 1].half_width,
+                    rows: rows.len(),
+                    coverage: found.coverage,
+                    rmse: found.metrics.rmse,
+                }
+            })
+            .collect()
+    }
+
+    /// Over all depths and thresholds.
+    fn calibration(&self, thresholds: &[f64]) -> Vec<CalibrationRow> {
+        const BINS: usize = 10;
+        let mut bins = vec![(0.0, 0.0, 0usize); BINS];
+        for row in self.judged {
+            for threshold in thresholds {
+                let probability = row.probability_above(&self.fitted.card, *threshold);
+                if probability.is_nan() {
+                    continue;
+                }
+                let bin = &mut bins[((probability * BINS as f64) as usize).min(BINS - 1)];
+                bin.0 += probability;
+                bin.1 += f64::from(u8::from(row.truth >= *threshold));
+                bin.2 += 1;
+            }
+        }
+        let row = |(forecast, observed, rows): (f64, f64, usize)| CalibrationRow {
+            forecast: forecast / rows as f64,
+            observed: observed / rows as f64,
+            rows,
+        };
+        bins.into_iter().filter(|(.., rows)| *rows > 0).map(row).collect()
+    }
+
+    fn outside_names(&self, row: usize) -> Vec<String> {
+        let values = &self.test.table.rows[row];
+        self.fitted.card.outside(self.judged[row].stage, values).into_iter().map(|found| found.name).collect()
+    }
+
+    fn outsiders(&self, headline: &[usize]) -> Outsiders {
+        let (outside, inside): (Vec<usize>, Vec<usize>) =
+            headline.iter().partition(|row| !self.outside_names(**row).is_empty());
+        let rmse = |rows: &[usize]| (!rows.is_empty()).then(|| summary(&self.pick(rows)).metrics.rmse);
+        Outsiders {
+            share: outside.len() as f64 / headline.len().max(1) as f64,
+            rmse_outside: rmse(&outside),
+            rmse_inside: rmse(&inside),
+        }
+    }
+
+    /// Mean absolute contributions, and for each row the feature that moved it most.
+    fn explain(&self, rows: &[usize]) -> (Vec<(String, f64)>, Vec<String>) {
+        let Ok(explainer) = Explainer::new(&self.fitted.model) else { return (Vec::new(), Vec::new()) };
+        let names = &self.test.table.names;
+        let mut sums = vec![0.0; names.len()];
+        let mut largest = Vec::with_capacity(rows.len());
+        for row in rows {
+            let found = explainer.explain(&self.test.table.rows[*row]).contributions;
+            for (sum, value) in sums.iter_mut().zip(&found) {
+                *sum += value.abs();
+            }
+            let most = (0..found.len()).max_by(|a, b| found[*a].abs().total_cmp(&found[*b].abs()));
+            largest.push(most.map_or(String::new(), |at| format!("{} {:+.1}", names[at], found[at])));
+        }
+        let count = rows.len().max(1) as f64;
+        let mut importance: Vec<(String, f64)> = names
+            .iter()
+            .cloned()
+            .zip(sums.into_iter().map(|sum| sum / count))
+            .filter(|(_, points)| *points > 0.0)
+            .collect();
+        importance.sort_by(|a, b| b.1.total_cmp(&a.1));
+        (importance, largest)
+    }
+
+    fn worst(&self, headline: &[usize], largest: &[String]) -> Vec<Worst> {
+        let mut order: Vec<usize> = (0..headline.len()).collect();
+        let miss = |at: usize| {
+            let row = &self.judged[headline[at]];
+            (row.predicted - row.truth).abs()
+        };
+        order.sort_by(|a, b| miss(*b).total_cmp(&miss(*a)));
+        order.truncate(WORST);
+        order
+            .into_iter()
+            .map(|at| {
+                let row = &self.judged[headline[at]];
+                let run = &self.runs[row.run];
+                let now = self.reading(run, row.step);
+                let half_way = self.reading(run, 0.5 * run.total_steps as f64 + 1.0);
+                Worst {
+                    run: run.id.clone(),
+                    source: run.dataset.source.clone(),
+                    predicted: row.predicted,
+                    truth: row.truth,
+                    score_now: now,
+                    half_way,
+                    largest_contribution: largest.get(at).cloned().unwrap_or_default(),
+                    reason: self.reason(headline[at], now, half_way),
+                }
+            })
+            .collect()
+    }
+
+    /// The deepest reading of the forecast quantity up to this step.
+    fn reading(&self, run: &RunRecord, step: f64) -> Option<f64> {
+        let readings = run.readings.iter().rev().find(|reading| reading.step as f64 <= step);
+        readings
+            .map(|reading| reading.features.get(self.options.label.read_as()))
+            .filter(|value| value.is_finite())
+    }
+
+    /// The first of these that holds, in order of how much it explains.
+    fn reason(&self, row: usize, now: Option<f64>, half_way: Option<f64>) -> String {
+        let judged = &self.judged[row];
+        let miss = (judged.predicted - judged.truth).abs();
+        let outside = self.outside_names(row);
+        let late = half_way.filter(|half| (judged.truth - half).abs() > 0.6 * miss);
+        if let Some(half) = late {
+            return format!("moved from {half:.0} to {:.0} in the second half of the run", judged.truth);
+        }
+        if !outside.is_empty() {
+            return format!("unlike the training runs in {}", outside[..outside.len().min(3)].join(", "));
+        }
+        if judged.is_covered() {
+            return format!(
+                "known to be uncertain: the interval was {:.0} points wide",
+                2.0 * judged.half_width
+            );
+        }
+        match now {
+            Some(now) if (judged.truth - now).abs() < miss => {
+                format!("changed less from {now:.0} than runs like it")
+            }
+            Some(now) => format!("changed more from {now:.0} than runs like it"),
+            None => "nothing was read of it".to_owned(),
+        }
+    }
+}

@@ -1,0 +1,80 @@
+//! The stopping rule replayed on every run: how many steps it saves against always probing to the end, and what
+//! that costs. The price of a step is chosen on the training part.
+
+use serde::Serialize;
+
+use super::judged::{JudgedRow, courses};
+use crate::numerics::stats;
+use crate::predict::card::Card;
+use crate::predict::fit::metrics;
+use crate::predict::risk::{RiskCurve, StepPrice};
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct StoppingReplay {
+    /// Squared points of error that a step must remove to be worth its price.
+    pub step_price: f64,
+    pub mean_steps: f64,
+    pub always_steps: f64,
+    pub rmse: f64,
+    pub always_rmse: f64,
+    /// Share of runs on the same side of the threshold as with the whole probe.
+    pub verdict_agreement: f64,
+    pub threshold: f64,
+}
+
+/// Of these the dearest is chosen that keeps the error on the training part within the allowance.
+const PRICES: [f64; 16] =
+    [0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0, 4.0];
+const ALLOWED_RISE: f64 = 1.02;
+
+/// `None` where the error by depth could not be fitted.
+pub fn choose_price(rows: &[JudgedRow], card: &Card) -> Option<StepPrice> {
+    let curve = card.risk.as_ref()?.curve;
+    let allowed = |price: &f64| {
+        let found = replay(rows, card, curve, StepPrice(*price), f64::NAN)?;
+        (found.rmse <= ALLOWED_RISE * found.always_rmse).then_some(*price)
+    };
+    PRICES.iter().rev().find_map(allowed).map(StepPrice)
+}
+
+pub fn replay_with(rows: &[JudgedRow], card: &Card, threshold: f64) -> Option<StoppingReplay> {
+    replay(rows, card, card.risk.as_ref()?.curve, StepPrice(card.step_price?), threshold)
+}
+
+fn replay(
+    rows: &[JudgedRow],
+    card: &Card,
+    curve: RiskCurve,
+    price: StepPrice,
+    threshold: f64,
+) -> Option<StoppingReplay> {
+    let deepest = card.depths.last().copied()?;
+    let (mut stopped, mut full) = (Vec::new(), Vec::new());
+    for course in courses(rows, &card.depths) {
+        let readings: Vec<&JudgedRow> = course.into_iter().filter(|row| row.step >= 0.0).collect();
+        let Some(last) = readings.last().filter(|last| (last.step - deepest).abs() < 0.5) else { continue };
+        let goes_on =
+            |row: &JudgedRow| curve.next_worth(row.step, &card.depths, row.squared_error, price).is_some();
+        let stop = readings.iter().find(|row| !goes_on(row)).unwrap_or(last);
+        stopped.push(*stop);
+        full.push(*last);
+    }
+    if stopped.is_empty() {
+        return None;
+    }
+    let rmse = |rows: &[&JudgedRow]| {
+        let predicted: Vec<f64> = rows.iter().map(|row| row.predicted).collect();
+        metrics(&predicted, &rows.iter().map(|row| row.truth).collect::<Vec<f64>>()).rmse
+    };
+    let agree =
+        stopped.iter().zip(&full).filter(|(a, b)| (a.predicted >= threshold) == (b.predicted >= threshold));
+    Some(StoppingReplay {
+        step_price: price.0,
+        mean_steps: stats::mean(&stopped.iter().map(|row| row.step).collect::<Vec<f64>>()),
+        always_steps: deepest,
+        rmse: rmse(&stopped),
+        always_rmse: rmse(&full),
+        verdict_agreement: agree.count() as f64 / stopped.len() as f64,
+        threshold,
+    })
+}

@@ -1,0 +1,81 @@
+//! What is known of a run at a moment: before any probe, or at one of its readings, with clean evaluation rows
+//! or without. One function makes the features of that moment, for fitting and for forecasting alike.
+
+use super::derived;
+use super::record::Reading;
+use crate::features::FeatureVector;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Knowledge {
+    /// The file and the recipe.
+    Plan,
+    /// And what the untrained model scores on clean rows.
+    Base,
+    /// A probe without clean rows.
+    Blind,
+    /// A probe that reads clean rows.
+    Clean,
+}
+
+/// Everything that is known of one candidate or run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Known<'a> {
+    /// Static and recipe features.
+    pub plan: &'a FeatureVector,
+    /// The smallest model's own probe of the candidate.
+    pub proxy: Option<&'a FeatureVector>,
+    pub base_score: Option<f64>,
+    /// Ascending steps.
+    pub readings: &'a [Reading],
+    pub total_steps: u64,
+}
+
+/// Only someone with clean rows can measure these.
+fn needs_clean_rows(name: &str) -> bool {
+    name.starts_with("eval_") || name == "base_score"
+}
+
+impl Known<'_> {
+    /// The features as they are known after `readings_seen` readings.
+    pub fn at(&self, knowledge: Knowledge, readings_seen: usize) -> FeatureVector {
+        let mut vector = self.plan.clone();
+        for (name, value) in self.proxy.into_iter().flat_map(FeatureVector::iter) {
+            vector.set(name, value);
+        }
+        derived::of_the_plan(&mut vector);
+        if let Some(base) = self.base_score() {
+            vector.set("base_score", base);
+        }
+        let seen = &self.readings[..readings_seen.min(self.readings.len())];
+        if let (Knowledge::Blind | Knowledge::Clean, Some(last)) = (knowledge, seen.last()) {
+            for (name, value) in last.features.iter() {
+                vector.set(name, value);
+            }
+            vector.set("probe_step", last.step as f64);
+            vector.set("probe_share", last.step as f64 / self.total_steps.max(1) as f64);
+            derived::of_the_probe(&mut vector, seen, self.total_steps);
+        }
+        match knowledge {
+            Knowledge::Plan | Knowledge::Blind => vector.without(needs_clean_rows),
+            Knowledge::Base | Knowledge::Clean => vector,
+        }
+    }
+
+    /// As the probe itself reads it on the user's clean rows, where there is a reading before the first step.
+    fn base_score(&self) -> Option<f64> {
+        let first = self.readings.first().filter(|reading| reading.step == 0);
+        let read = first.map(|reading| reading.features.get("eval_score")).filter(|score| score.is_finite());
+        read.or(self.base_score)
+    }
+
+    /// The most that is known after `readings_seen` readings.
+    pub fn most(&self, readings_seen: usize) -> Knowledge {
+        let last = self.readings[..readings_seen.min(self.readings.len())].last();
+        match last {
+            Some(reading) if reading.features.get("eval_score").is_finite() => Knowledge::Clean,
+            Some(_) => Knowledge::Blind,
+            None if self.base_score.is_some() => Knowledge::Base,
+            None => Knowledge::Plan,
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! `foretune fit` and `foretune forecast` as a user runs them, on synthetic runs (made up, no claim about real
+//! ones) and on everything that should be refused.
+#![expect(clippy::unwrap_used, reason = "helpers of tests may panic like the tests themselves")]
+
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+
+use foretune_core::predict::onnx;
+use foretune_tests::{Finished, foretune, synthetic};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+fn write(folder: &Path, name: &str, content: impl AsRef<[u8]>) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, content).unwrap();
+    path
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// One fit shared by the tests that forecast.
+fn fitted() -> &'static (TempDir, Value) {
+    static FITTED: OnceLock<(TempDir, Value)> = OnceLock::new();
+    FITTED.get_or_init(|| {
+        let folder = tempfile::tempdir().unwrap();
+        let runs = folder.path().join("runs");
+        std::fs::create_dir(&runs).unwrap();
+        write(&runs, "runs.jsonl", synthetic::lines(&synthetic::runs(120)));
+        // What else `collect` keeps in its folder is no run.
+        write(&runs, "failures.jsonl", "{\"id\":\"x\",\"cause\":\"none\"}\n");
+        let at = |name: &str| text(&folder.path().join(name)).to_owned();
+        let arguments = [
+            "fit",
+            text(&runs),
+            "--out",
+            &at("p.onnx"),
+            "--report",
+            &at("r.html"),
+            "--json",
+            "--note",
+            "Synthetic",
+        ];
+        let finished = foretune(&arguments);
+        assert_eq!(finished.code, 0, "{finished:?}");
+        let report = finished.json();
+        (folder, report)
+    })
+}
+
+fn predictor() -> PathBuf {
+    fitted().0.path().join("p.onnx")
+}
+
+/// A data set inside the ranges of the synthetic runs: two of five answers are wrong.
+fn data(folder: &Path) -> PathBuf {
+    let rows: Vec<Value> = (0..600)
+        .map(|row| {
+            let word = ["good", "bad", "odd"][row * 7 % 3];
+            let label = ["yes", "no", "maybe"][(row * 7 + usize::from(row % 5 < 2)) % 3];
+            json!({"prompt": format!("Is item {row} {word}?"), "completion": label})
+        })
+        .collect();
+    write(folder, "data.jsonl", synthetic::lines(&rows))
+}
+
+/// A trace as `probe --out` writes it, with readings of one of the synthetic runs.
+fn trace(folder: &Path, run: &Value) -> PathBuf {
+    let mut lines = vec![json!({"type": "start", "trace_version": 1})];
+    for reading in run["readings"].as_array().unwrap().iter().filter(|one| one["step"].as_u64() <= Some(100))
+    {
+        let mut line = reading.clone();
+        line["type"] = "reading".into();
+        lines.push(line);
+    }
+    write(folder, "probe.trace", synthetic::lines(&lines))
+}
+
+fn forecast(arguments: &[&str]) -> Finished {
+    forecast_at("1e-3", arguments)
+}
+
+fn forecast_at(rate: &str, arguments: &[&str]) -> Finished {
+    let (predictor, rate) = (predictor(), format!("--lr={rate}"));
+    let mut all = vec!["forecast", "--predictor", text(&predictor), &rate, "--max-steps", "300", "--json"];
+    all.extend(arguments);
+    foretune(&all)
+}
+
+fn refused(finished: &Finished, words: &[&str]) {
+    assert_eq!(finished.code, 2, "{finished:?}");
+    assert!(finished.stdout.is_empty(), "{finished:?}");
+    for word in words {
+        assert!(finished.stderr.contains(word), "{word:?} is not said: {}", finished.stderr);
+    }
+}
+
+#[test]
+fn a_fit_says_what_the_contract_promises() {
+    let (folder, report) = fitted();
+    for key in ["n", "rmse", "mae", "r2", "within_1", "within_2", "within_3", "coverage"] {
+        assert!(report["test"][key].is_number(), "{key}: {}", report["test"]);
+    }
+    for name in ["predict the mean", "evaluation score now", "ProxyLM"] {
+        assert!(report["baselines"][name]["rmse"].is_number(), "{name}");
+    }
+    assert!(report["noise_floor"].is_number());
+    let page = std::fs::read_to_string(folder.path().join("r.html")).unwrap();
+    assert!(page.starts_with("<!doctype html>") && page.contains("Synthetic") && !page.contains("NaN"));
+    assert!(!page.contains("http://") || !page.contains("src="), "the report stands alone");
+}
+
+#[test]
+fn a_forecast_says_what_the_contract_promises_and_sharpens_with_a_trace() {
+    let place = tempfile::tempdir().unwrap();
+    let file = data(place.path());
+    let before = forecast(&[text(&file)]);
+    assert_eq!(before.code, 0, "{before:?}");
+    let before = before.json();
+    let after =
+        forecast(&[text(&file), "--trace", text(&trace(place.path(), &synthetic::runs(8)[6]))]).json();
+    for answer in [&before, &after] {
+        for key in ["score", "coverage", "base"] {
+            assert!(answer[key].is_number(), "{key}: {answer}");
+        }
+        assert!(answer["in_distribution"].is_boolean() && answer["verdict"].is_string());
+        for key in ["regime", "next_probe_steps", "probability_above"] {
+            assert!(answer.get(key).is_some(), "{key}: {answer}");
+        }
+        let shap: f64 = answer["shap"].as_object().unwrap().values().map(|part| part.as_f64().unwrap()).sum();
+        let (base, score) = (answer["base"].as_f64().unwrap(), answer["score"].as_f64().unwrap());
+        assert!((base + shap - score).abs() < 1e-9, "{answer}");
+    }
+    let width = |answer: &Value| {
+        let end = |index: usize| answer["interval"][index].as_f64().unwrap();
+        end(1) - end(0)
+    };
+    assert!(width(&after) < width(&before), "{before} {after}");
+}
+
+#[test]
+fn the_verdict_decides_the_exit_code() {
+    let place = tempfile::tempdir().unwrap();
+    let (file, run) = (data(place.path()), &synthetic::runs(8)[6]);
+    let trace = trace(place.path(), run);
+    let ask = |threshold: &str| forecast(&[text(&file), "--trace", text(&trace), "--threshold", threshold]);
+    let (go, no) = (ask("1"), ask("99"));
+    assert_eq!((go.code, go.json()["verdict"].as_str()), (0, Some("go")), "{go:?}");
+    assert_eq!((no.code, no.json()["verdict"].as_str()), (1, Some("no-go")), "{no:?}");
+    let strange = forecast_at("3", &[text(&file), "--trace", text(&trace), "--threshold", "20"]);
+    let answer = strange.json();
+    assert_eq!((strange.code, answer["verdict"].as_str()), (0, Some("withheld")), "{answer}");
+    assert_eq!(answer["in_distribution"], false);
+    assert_eq!(answer["outside"][0]["name"], "learning_rate");
+}
+
+#[test]
+fn a_predictor_that_cannot_be_trusted_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let file = data(place.path());
+    let bytes = std::fs::read(predictor()).unwrap();
+    let ask = |name: &str, content: &[u8]| {
+        let path = write(place.path(), name, content);
+        foretune(&["forecast", text(&file), "--predictor", text(&path)])
+    };
+    refused(&ask("cut.onnx", &bytes[..bytes.len() / 2]), &["cut.onnx"]);
+    refused(&ask("text.onnx", b"this is no ONNX file at all"), &["text.onnx"]);
+    refused(&ask("empty.onnx", b""), &["empty.onnx"]);
+
+    let read = onnx::read(&bytes).unwrap();
+    let mut other = read.model.clone();
+    other.stages[0].constant += 0.5;
+    refused(&ask("swapped.onnx", &onnx::write(&other, &read.metadata)), &["card does not belong"]);
+
+    let names: Vec<String> =
+        (0..read.model.feature_count).map(|index| format!("horoscope_{index}")).collect();
+    let unknown = onnx::write(&read.model, &[("feature_names".to_owned(), names.join(","))]);
+    refused(&ask("unknown.onnx", &unknown), &["horoscope_0", "does not measure"]);
+    refused(&ask("nameless.onnx", &onnx::write(&read.model, &[])), &["without names"]);
+    refused(&foretune(&["forecast", text(&file)]), &["--predictor"]);
+    refused(
+        &foretune(&["forecast", text(&file), "--predictor", text(&place.path().join("none.onnx"))]),
+        &["none.onnx", "check the spelling"],
+    );
+}
+
+#[test]
+fn a_candidate_that_cannot_be_read_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let file = data(place.path());
+    let nothing = write(place.path(), "nothing.jsonl", "{\"colour\": \"red\"}\n");
+    refused(&forecast(&[text(&nothing)]), &["no usable row", "foretune check"]);
+    let bad = write(
+        place.path(),
+        "bad.trace",
+        "{\"type\":\"reading\",\"step\":0,\"features\":{\"eval_score\":\"high\"}}\n",
+    );
+    refused(&forecast(&[text(&file), "--trace", text(&bad)]), &["line 1", "bad.trace"]);
+    let infinite = write(
+        place.path(),
+        "inf.trace",
+        "{\"type\":\"reading\",\"step\":0,\"features\":{\"eval_score\":1e999}}\n",
+    );
+    refused(&forecast(&[text(&file), "--trace", text(&infinite)]), &["inf.trace"]);
+    let without = write(place.path(), "none.trace", "{\"type\":\"start\"}\n");
+    refused(&forecast(&[text(&file), "--trace", text(&without)]), &["no reading"]);
+    refused(&forecast_at("-1", &[text(&file)]), &["learning rate"]);
+}
+
+#[test]
+fn runs_that_nothing_can_be_fitted_on_are_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let runs = synthetic::runs(60);
+    let fit = |name: &str, runs: &[Value]| {
+        let path = write(place.path(), name, synthetic::lines(runs));
+        foretune(&["fit", text(&path), "--out", text(&place.path().join("never.onnx"))])
+    };
+    refused(&fit("three.jsonl", &runs[..3]), &["too few", "3"]);
+    let changed = |change: &dyn Fn(&mut Value)| -> Vec<Value> {
+        let mut runs = runs.clone();
+        runs.iter_mut().for_each(change);
+        runs
+    };
+    let constant = changed(&|run| {
+        run["features"] = json!({"learning_rate": 1e-3});
+        run["readings"] = json!([]);
+        run["base_score"] = Value::Null;
+    });
+    refused(&fit("constant.jsonl", &constant), &["no feature varies"]);
+    let leaked = changed(&|run| run["features"]["lora_alpha"] = run["score"].clone());
+    refused(&fit("leaked.jsonl", &leaked), &["lora_alpha", "is the answer"]);
+    let unknown = changed(&|run| run["features"]["horoscope"] = 1.0.into());
+    refused(&fit("unknown.jsonl", &unknown), &["horoscope"]);
+    let huge = synthetic::lines(&runs).replacen("\"batch_size\":16.0", "\"batch_size\":1e999", 1);
+    let path = write(place.path(), "huge.jsonl", huge);
+    refused(&foretune(&["fit", text(&path), "--out", text(&place.path().join("never.onnx"))]), &["line 1"]);
+    assert!(!place.path().join("never.onnx").exists());
+    let nowhere = place.path().join("empty folder");
+    std::fs::create_dir(&nowhere).unwrap();
+    refused(&foretune(&["fit", text(&nowhere), "--out", "x.onnx"]), &["runs.jsonl"]);
+}
+
+#[test]
+fn own_runs_recalibrate_a_predictor() {
+    let place = tempfile::tempdir().unwrap();
+    let mut own = synthetic::runs(24);
+    for run in &mut own {
+        run["score"] = (run["score"].as_f64().unwrap() - 8.0).max(0.0).into();
+    }
+    let runs = write(place.path(), "own.jsonl", synthetic::lines(&own));
+    let out = place.path().join("adjusted.onnx");
+    let finished =
+        foretune(&["fit", text(&runs), "--out", text(&out), "--recalibrate", text(&predictor()), "--json"]);
+    assert_eq!(finished.code, 0, "{finished:?}");
+    let answer = finished.json();
+    assert_eq!(answer["runs"], 24);
+    let file = data(place.path());
+    let score = |predictor: &Path| {
+        foretune(&["forecast", text(&file), "--predictor", text(predictor), "--lr", "1e-3", "--json"]).json()
+            ["score"]
+            .as_f64()
+            .unwrap()
+    };
+    assert!(score(&out) < score(&predictor()) - 3.0);
+}

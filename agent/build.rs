@@ -21,6 +21,19 @@ fn main() {
     table.push_str("];\n");
     let out = PathBuf::from(env::var("OUT_DIR").expect("cargo sets it")).join("page_files.rs");
     fs::write(out, table).expect("OUT_DIR can be written");
+    library_versions();
+}
+
+/// Run records name the libraries that decide their bits.
+fn library_versions() {
+    let lock = PathBuf::from(env::var("CARGO_MANIFEST_DIR").expect("cargo sets it")).join("../Cargo.lock");
+    println!("cargo::rerun-if-changed={}", lock.display());
+    let text = fs::read_to_string(lock).unwrap_or_default();
+    for (name, variable) in [("candle-core", "FORETUNE_CANDLE"), ("gemm", "FORETUNE_GEMM")] {
+        let after = text.split_once(&format!("name = \"{name}\"\nversion = \"")).map(|(_, after)| after);
+        let version = after.and_then(|after| after.split_once('"')).map_or("unknown", |(version, _)| version);
+        println!("cargo::rustc-env={variable}={version}");
+    }
 }
 
 fn collect(root: &Path, folder: &Path, files: &mut Vec<(String, PathBuf)>) {

@@ -2,8 +2,8 @@
 //! half-written ever stands under its final name.
 #![expect(clippy::disallowed_methods, reason = "this is the one module that may call the file system")]
 
-use std::fs::{self, File};
-use std::io::{self, Write};
+use std::fs::{self, File, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -54,12 +54,93 @@ pub fn remove(path: &Path) -> Result<()> {
     fs::remove_file(path).map_err(|error| FileError::new("remove", path, error))
 }
 
-pub fn rename(from: &Path, to: &Path) -> Result<()> {
-    fs::rename(from, to).map_err(|error| FileError::new("rename to", to, error))
-}
-
 pub fn exists(path: &Path) -> bool {
     path.exists()
+}
+
+/// The same place from every working folder; symbolic links stay, since other machines may have others.
+pub fn absolute(path: &Path) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(|error| FileError::new("find", path, error))
+}
+
+/// Bytes from `offset` to the end; nothing where the file does not exist or is shorter.
+pub fn read_from(path: &Path, offset: u64) -> Result<Vec<u8>> {
+    let fail = |error| FileError::new("read", path, error);
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(fail(error)),
+    };
+    file.seek(SeekFrom::Start(offset)).map_err(fail)?;
+    let mut bytes = Vec::new();
+    file.read_to_end(&mut bytes).map_err(fail)?;
+    Ok(bytes)
+}
+
+/// Cuts the file to `length`, adds `bytes` there, and syncs: on return they are on the disk.
+pub fn append_at(path: &Path, length: u64, bytes: &[u8]) -> Result<()> {
+    let fail = |error| FileError::new("write", path, error);
+    let is_new = !path.exists();
+    let mut file = File::options().create(true).append(true).open(path).map_err(fail)?;
+    file.set_len(length).map_err(fail)?;
+    file.write_all(bytes).map_err(fail)?;
+    file.sync_all().map_err(fail)?;
+    if is_new {
+        sync_folder_of(path);
+    }
+    Ok(())
+}
+
+/// A lock that dies with its process, however that ends. The file holds the owner's name, for people.
+#[derive(Debug)]
+pub struct FileLock {
+    path: PathBuf,
+    file: File,
+}
+
+impl FileLock {
+    /// `None` where another process holds it.
+    pub fn try_take(path: &Path, owner: &str) -> Result<Option<Self>> {
+        let lock = Self::open(path)?;
+        match lock.file.try_lock() {
+            Ok(()) => lock.signed(owner).map(Some),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(FileError::new("lock", path, error)),
+        }
+    }
+
+    /// Waits for it.
+    pub fn take(path: &Path, owner: &str) -> Result<Self> {
+        let lock = Self::open(path)?;
+        lock.file.lock().map_err(|error| FileError::new("lock", path, error))?;
+        lock.signed(owner)
+    }
+
+    fn open(path: &Path) -> Result<Self> {
+        let options = File::options().create(true).truncate(false).read(true).write(true).open(path);
+        let file = options.map_err(|error| FileError::new("open", path, error))?;
+        Ok(Self { path: path.to_owned(), file })
+    }
+
+    fn signed(mut self, owner: &str) -> Result<Self> {
+        let sign = self.file.set_len(0).and_then(|()| self.file.write_all(owner.as_bytes()));
+        sign.map_err(|error| FileError::new("write", &self.path, error))?;
+        Ok(self)
+    }
+}
+
+pub fn is_folder(path: &Path) -> bool {
+    path.is_dir()
+}
+
+/// What stands in a folder, in the order of names.
+pub fn list(folder: &Path) -> Result<Vec<PathBuf>> {
+    let fail = |error| FileError::new("list the folder", folder, error);
+    let entries: io::Result<Vec<PathBuf>> =
+        fs::read_dir(folder).map_err(fail)?.map(|entry| Ok(entry?.path())).collect();
+    let mut paths = entries.map_err(fail)?;
+    paths.sort();
+    Ok(paths)
 }
 
 /// Length in bytes of a regular file or block of data.
@@ -73,6 +154,15 @@ pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut output = AtomicFile::create(path)?;
     output.write_all(bytes).map_err(|error| FileError::new("write", path, error))?;
     output.finish()
+}
+
+/// A new name is durable only once its folder is synced; not every platform can open one.
+fn sync_folder_of(path: &Path) {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
+        && let Ok(folder) = File::open(folder)
+    {
+        let _ = folder.sync_all();
+    }
 }
 
 /// A file that gets its final name only when it is complete; dropped before that, it leaves nothing.
@@ -100,12 +190,7 @@ impl AtomicFile {
         file.sync_all().map_err(fail)?;
         drop(file);
         fs::rename(&self.temporary, &target).map_err(fail)?;
-        // The rename itself is durable only once the folder is synced; not every platform can open one.
-        if let Some(folder) = target.parent().filter(|folder| !folder.as_os_str().is_empty())
-            && let Ok(folder) = File::open(folder)
-        {
-            let _ = folder.sync_all();
-        }
+        sync_folder_of(&self.target);
         Ok(())
     }
 }

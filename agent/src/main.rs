@@ -1,10 +1,13 @@
 //! The `foretune` binary: command line and daemon. Exit codes: 0 fine, 1 the answer is "no",
 //! 2 it could not be done.
 
+mod candidate;
 mod checking;
 mod commands;
 mod devices;
 mod files;
+mod interrupt;
+mod lab;
 mod server;
 mod terminal;
 mod tokenizer;

@@ -1,6 +1,6 @@
 //! Exact token counts with the model's own `tokenizer.json`.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use anyhow::{Result, anyhow};
 use foretune_core::describe::TokenCounter;
@@ -11,7 +11,6 @@ use crate::files;
 #[derive(Debug)]
 pub struct FileTokenizer {
     tokenizer: Tokenizer,
-    path: PathBuf,
 }
 
 impl FileTokenizer {
@@ -20,11 +19,7 @@ impl FileTokenizer {
         let tokenizer = Tokenizer::from_bytes(&bytes).map_err(|error| {
             anyhow!("{} is no Hugging Face tokenizer.json: {error}; take the file of that name from the model's folder", path.display())
         })?;
-        Ok(Self { tokenizer, path: path.to_owned() })
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.path
+        Ok(Self { tokenizer })
     }
 }
 

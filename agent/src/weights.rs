@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
+use foretune_core::hash::{combine, hash_bytes};
 use foretune_core::source::ByteSource;
 use foretune_engine::safetensors::{Entry, Header, SafetensorsBytes, TensorSource};
 use foretune_engine::template::Template;
@@ -79,12 +80,30 @@ impl ModelFolder {
     }
 
     pub fn load(&self, options: &LoadOptions) -> Result<Model> {
-        let Some(folder) = &self.folder else {
-            return Ok(Model::load(&self.config, &SafetensorsBytes::new(tiny::WEIGHTS)?, options)?);
-        };
-        let shards = Shards::open(folder)?;
-        Model::load(&self.config, &shards, options)
-            .with_context(|| format!("the weights in {} cannot be used", folder.display()))
+        self.weights()?.load(&self.config, options)
+    }
+
+    /// Opens the weights: they stay these even if the files are replaced meanwhile.
+    pub fn weights(&self) -> Result<Weights> {
+        Ok(match &self.folder {
+            None => Weights::Bundled,
+            Some(folder) => Weights::Shards(folder.clone(), Shards::open(folder)?),
+        })
+    }
+
+    /// Of shape, tokenizer and weights together.
+    pub fn fingerprint(&self, weights: &Weights) -> Result<u64> {
+        let config = hash_bytes(self.config.to_json().to_string().as_bytes(), 0);
+        let tokenizer = self.tokenizer.to_string(false);
+        let tokenizer = tokenizer.map_err(|error| anyhow!("the tokenizer cannot be written: {error}"))?;
+        Ok(combine(combine(config, hash_bytes(tokenizer.as_bytes(), 0)), weights.fingerprint()?))
+    }
+
+    /// The byte at which each token of a text begins.
+    pub fn token_starts(&self, text: &str) -> Result<Vec<usize>> {
+        let encoding = self.tokenizer.encode(text, false);
+        let encoding = encoding.map_err(|error| anyhow!("a text cannot be tokenized: {error}"))?;
+        Ok(encoding.get_offsets().iter().map(|(start, _)| *start).collect())
     }
 
     /// Text to token ids, without markers of the tokenizer's own.
@@ -124,8 +143,38 @@ fn cache() -> Result<PathBuf> {
     Ok(PathBuf::from(home).join(".cache/huggingface"))
 }
 
+/// A model's opened weights.
+#[derive(Debug)]
+pub enum Weights {
+    Bundled,
+    Shards(PathBuf, Shards),
+}
+
+impl Weights {
+    pub fn load(&self, config: &ModelConfig, options: &LoadOptions) -> Result<Model> {
+        match self {
+            Self::Bundled => Ok(Model::load(config, &SafetensorsBytes::new(tiny::WEIGHTS)?, options)?),
+            Self::Shards(folder, shards) => Model::load(config, shards, options)
+                .with_context(|| format!("the weights in {} cannot be used", folder.display())),
+        }
+    }
+
+    fn fingerprint(&self) -> Result<u64> {
+        match self {
+            Self::Bundled => {
+                Ok(tiny::WEIGHTS.chunks(HASH_BYTES).fold(0, |sum, piece| combine(sum, hash_bytes(piece, 0))))
+            }
+            Self::Shards(_, shards) => shards.fingerprint(),
+        }
+    }
+}
+
+/// Bytes hashed at a time.
+const HASH_BYTES: usize = 1 << 20;
+
 /// Safetensors files of one model, read a tensor at a time.
-struct Shards {
+#[derive(Debug)]
+pub struct Shards {
     files: Vec<(PathBuf, RefCell<FileSource>)>,
     entries: BTreeMap<String, (usize, Entry)>,
 }
@@ -170,6 +219,26 @@ impl Shards {
         self.entries.extend(header.entries.into_iter().map(|(name, entry)| (name, (number, entry))));
         self.files.push((path.to_owned(), RefCell::new(source)));
         Ok(())
+    }
+}
+
+impl Shards {
+    /// Of all bytes of all files, in the order of their names.
+    fn fingerprint(&self) -> Result<u64> {
+        let mut sum = 0;
+        for (path, source) in &self.files {
+            let mut source = source.borrow_mut();
+            let length = source.len();
+            let mut offset = 0;
+            while offset < length {
+                let mut piece = vec![0; (length - offset).min(HASH_BYTES as u64) as usize];
+                read_exactly(&mut source, offset, &mut piece)
+                    .with_context(|| format!("{} cannot be read", path.display()))?;
+                sum = combine(sum, hash_bytes(&piece, 0));
+                offset += piece.len() as u64;
+            }
+        }
+        Ok(sum)
     }
 }
 

@@ -1,5 +1,10 @@
 //! What the end-to-end tests share: the real binary, folders of their own, the reference data if it is there.
 
+pub mod lab;
+#[cfg(unix)]
+pub mod slurm;
+pub mod synthetic;
+
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 

@@ -26,7 +26,8 @@ pub enum Fix {
     DropBrokenRows,
     DropOverMaxTokens,
     StripSpecialTokens,
-    FixMojibake,
+    #[value(name = "fix_mojibake")]
+    Mojibake,
     StripControlCharacters,
     NormaliseRoles,
     MaskPersonalData,
@@ -43,7 +44,7 @@ pub fn options(fixes: &[Fix]) -> CleanOptions {
         drop_broken_rows: safe(Fix::DropBrokenRows),
         drop_over_max_tokens: safe(Fix::DropOverMaxTokens),
         strip_special_tokens: safe(Fix::StripSpecialTokens),
-        fix_mojibake: safe(Fix::FixMojibake),
+        fix_mojibake: safe(Fix::Mojibake),
         strip_control_characters: safe(Fix::StripControlCharacters),
         normalise_roles: safe(Fix::NormaliseRoles),
         mask_personal_data: has(Fix::MaskPersonalData),

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use foretune_core::advice::{CostTable, Method, Recipe, ReportExport, html_report};
 use foretune_core::check::{self, CheckOptions, FileIdentity, Report};
-use foretune_core::describe::{DescribeContext, EvalIndex, ReferenceModel, TokenCounter};
+use foretune_core::describe::{DescribeContext, EvalIndex, TokenCounter};
 use foretune_core::formats;
 use foretune_core::schema::Mapping;
 
@@ -15,9 +15,6 @@ use crate::checking::{self, CheckInput, Fix, Progress, summary};
 use crate::files::{self, FileSource};
 use crate::terminal;
 use crate::tokenizer::FileTokenizer;
-
-/// Plain English as the reference perplexity knows it; built by `shared/core/examples/build_reference.rs`.
-static REFERENCE_MODEL: &[u8] = include_bytes!("../../../shared/core/data/reference.bin");
 
 /// Check and describe a dataset: format, problems, tokens, cost, what to change first
 ///
@@ -92,8 +89,7 @@ pub fn parse_mapping(text: &str) -> Result<Mapping, String> {
 }
 
 pub fn run(arguments: &Check) -> Result<Answer> {
-    let reference =
-        ReferenceModel::from_bytes(REFERENCE_MODEL).context("the bundled reference model is damaged")?;
+    let reference = checking::reference_model()?;
     let tokenizer = arguments.tokenizer.as_deref().map(FileTokenizer::load).transpose()?;
     let eval = arguments.eval.as_deref().map(|path| eval_index(path, arguments.map.as_ref())).transpose()?;
     let context = DescribeContext {
@@ -134,7 +130,8 @@ fn recipe(arguments: &Check) -> Recipe {
     }
 }
 
-fn check_file(
+/// Checks and describes one file, for the other commands too.
+pub fn check_file(
     path: &Path,
     options: &CheckOptions,
     context: DescribeContext<'_>,
@@ -159,7 +156,7 @@ fn check_file(
     Ok(check::finish(partial, &info, identity, options, &context))
 }
 
-fn eval_index(path: &Path, mapping: Option<&Mapping>) -> Result<EvalIndex> {
+pub fn eval_index(path: &Path, mapping: Option<&Mapping>) -> Result<EvalIndex> {
     let told = || format!("the evaluation file {}", path.display());
     let opened = formats::open(FileSource::open(path)?).with_context(told)?;
     match checking::eval_index(opened, mapping).with_context(told)? {

@@ -1,7 +1,10 @@
 //! The commands, one module each. A command parses nothing itself: clap gives it typed arguments.
 
-mod check;
+pub mod check;
+mod collect;
 mod dev;
+mod fit;
+mod forecast;
 mod probe;
 mod rank;
 mod scale;
@@ -21,8 +24,11 @@ pub enum Answer {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Check(check::Check),
+    Collect(collect::Collect),
     Rank(rank::Rank),
     Scale(scale::Scale),
+    Fit(fit::Fit),
+    Forecast(Box<forecast::Forecast>),
     Probe(Box<probe::Probe>),
     Serve(serve::Serve),
     #[command(hide = true)]
@@ -33,8 +39,11 @@ pub enum Command {
 pub fn run(command: Command) -> Result<Answer> {
     match command {
         Command::Check(arguments) => check::run(&arguments),
+        Command::Collect(arguments) => collect::run(&arguments),
         Command::Rank(arguments) => rank::run(&arguments),
         Command::Scale(arguments) => scale::run(&arguments),
+        Command::Fit(arguments) => fit::run(&arguments),
+        Command::Forecast(arguments) => forecast::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Dev(arguments) => dev::run(&arguments),

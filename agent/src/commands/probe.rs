@@ -13,11 +13,10 @@ use super::Answer;
 use crate::devices::{self, DeviceChoice};
 use crate::files;
 use crate::terminal;
-use crate::training::{RecipeFlags, Run, Sampling, beside, drive, general_rows, read_rows};
+use crate::training::{
+    HELD_OUT_ROWS, RecipeFlags, Run, Sampling, beside, drive, general_rows, read_rows, split,
+};
 use crate::weights::ModelFolder;
-
-/// Rows of the file kept back to measure its own loss.
-pub const HELD_OUT_ROWS: usize = 96;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Stop {
@@ -139,16 +138,6 @@ pub fn run(arguments: &Probe) -> Result<Answer> {
         terminal::data(&text(&features, trainer.steps_done()))?;
     }
     Ok(Answer::Yes)
-}
-
-/// Held-out rows first: at most a tenth of what there is.
-pub fn split(
-    mut rows: Vec<foretune_engine::Row>,
-    usable: usize,
-) -> (Vec<foretune_engine::Row>, Vec<foretune_engine::Row>) {
-    let held_out = HELD_OUT_ROWS.min(usable / 10).min(rows.len().saturating_sub(1));
-    let train = rows.split_off(held_out);
-    (rows, train)
 }
 
 /// The last reading with the recipe; missing where the run broke off.

@@ -59,6 +59,7 @@ pub struct Scale {
 /// Thresholds of COD; the defaults are the paper's.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "COD")]
+#[expect(clippy::struct_field_names, reason = "the fields are the names of the flags")]
 struct Cod {
     /// Share of neighbours that sets the bandwidth
     #[arg(long, value_name = "Q", default_value_t = 0.1)]

@@ -10,15 +10,12 @@ use foretune_engine::{Adapter, LoadOptions, RunData, RunOptions, Trainer};
 use serde_json::{Value, json};
 
 use super::Answer;
-use super::probe::{features, finite, split};
+use super::probe::{features, finite};
 use crate::devices::{self, DeviceChoice};
 use crate::files;
 use crate::terminal;
-use crate::training::{RecipeFlags, Run, Sampling, drive, general_rows, read_rows};
+use crate::training::{HARNESS, RecipeFlags, Run, Sampling, drive, general_rows, read_rows, split};
 use crate::weights::ModelFolder;
-
-/// How answers are judged; part of every record.
-const HARNESS: &str = "exact-1: every answer token, end mark included, is the most likely one (greedy match)";
 
 /// Fine-tune with LoRA, evaluate before and after, write adapters and the run record
 #[derive(Debug, Args)]

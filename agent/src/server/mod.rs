@@ -4,6 +4,7 @@
 mod page;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::LazyLock;
 
 use anyhow::{Context, Result};
 use tokio::net::TcpListener;
@@ -13,6 +14,13 @@ use warp::path::FullPath;
 use warp::{Filter, Reply};
 
 use crate::terminal;
+
+/// The page's own policy, sent with every file: a worker takes its policy from its own response, and only a
+/// header can say who may frame the page.
+static POLICY: LazyLock<String> = LazyLock::new(|| {
+    let of_the_page = include_str!("../../../web/src/content-security-policy.txt").trim();
+    format!("{of_the_page}; frame-ancestors 'none'")
+});
 
 /// Serves until Ctrl-C. `on_ready` gets the address to open.
 pub async fn serve(port: u16, on_ready: impl FnOnce(&str)) -> Result<()> {
@@ -96,7 +104,7 @@ fn with_common_headers(builder: warp::http::response::Builder) -> warp::http::re
         .header(header::X_CONTENT_TYPE_OPTIONS, "nosniff")
         .header(header::REFERRER_POLICY, "no-referrer")
         .header("cross-origin-resource-policy", "same-origin")
-        .header(header::CONTENT_SECURITY_POLICY, "frame-ancestors 'none'")
+        .header(header::CONTENT_SECURITY_POLICY, POLICY.as_str())
 }
 
 fn refuse(status: StatusCode, rule: &str, message: &str) -> Response<Bytes> {
@@ -128,6 +136,18 @@ mod tests {
             assert!(!host_is_ours(Some(host), 7878), "{host}");
         }
         assert!(!host_is_ours(None, 7878));
+    }
+
+    #[test]
+    fn every_answer_carries_the_whole_policy() {
+        for path in ["/", "/health", "/missing.js"] {
+            let response = answer(7878, &Method::GET, path, Some("localhost:7878"), None);
+            let policy = response.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+            for rule in ["default-src 'none'", "require-trusted-types-for 'script'", "frame-ancestors 'none'"]
+            {
+                assert!(policy.contains(rule), "{path}: {policy}");
+            }
+        }
     }
 
     #[test]

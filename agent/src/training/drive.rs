@@ -1,8 +1,7 @@
 //! Runs a trainer to its end or to Ctrl-C: checkpoint every few steps, trace, progress on stderr.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
@@ -11,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
 use crate::files;
+use crate::interrupt;
 use crate::terminal;
 
 const CHECKPOINT_EVERY_STEPS: u64 = 20;
@@ -43,7 +43,7 @@ pub fn drive(trainer: &mut Trainer, run: &Run) -> Result<Outcome> {
         })?;
         terminal::note(&format!("going on after step {}", trainer.steps_done()));
     }
-    let stop = stop_on_ctrl_c();
+    let stop = interrupt::stop_flag("stopping after this step");
     let mut progress = Progress::new(trainer);
     let mut failure = None;
     let start = Instant::now();
@@ -88,7 +88,7 @@ fn save(trainer: &Trainer, run: &Run) -> Result<()> {
 }
 
 /// JSON lines: `start`, then `reading` and `step` in the order they came, then `end` once it is over.
-fn trace(trainer: &Trainer, header: &Value) -> Result<String> {
+pub fn trace(trainer: &Trainer, header: &Value) -> Result<String> {
     let mut lines = vec![header.to_string()];
     let mut readings = trainer.state().readings.iter().peekable();
     let line = |kind: &str, value: Value| {
@@ -109,23 +109,6 @@ fn trace(trainer: &Trainer, header: &Value) -> Result<String> {
             .push(line("end", serde_json::json!({"steps": trainer.steps_done(), "stopped_because": reason})));
     }
     Ok(lines.join("\n") + "\n")
-}
-
-/// Set by the first Ctrl-C; a second one ends the process as usual.
-fn stop_on_ctrl_c() -> Arc<AtomicBool> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
-    std::thread::spawn(move || {
-        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
-        if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
-            flag.store(true, Ordering::Relaxed);
-            terminal::note("stopping after this step; press Ctrl-C again to stop at once");
-            if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
-                std::process::exit(130);
-            }
-        }
-    });
-    stop
 }
 
 struct Progress {

@@ -5,6 +5,10 @@ mod drive;
 mod recipe;
 mod rows;
 
-pub use drive::{Run, beside, drive};
+pub use drive::{Run, beside, drive, trace};
 pub use recipe::RecipeFlags;
-pub use rows::{Sampling, general_rows, read_rows};
+pub use rows::{HELD_OUT_ROWS, Sampling, general_rows, held_out_rows, read_rows, rows_of, split, tokenize};
+
+/// How answers are judged; part of every record.
+pub const HARNESS: &str =
+    "exact-1: every answer token, end mark included, is the most likely one (greedy match)";

@@ -5,14 +5,19 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
-use foretune_core::formats;
+use foretune_core::formats::{self, Opened};
 use foretune_core::hash::{combine, hash_bytes};
 use foretune_core::schema::{self, Mapping};
+use foretune_core::source::ByteSource;
 use foretune_engine::Row;
 use foretune_engine::general_text::PASSAGES;
+use foretune_engine::template::Template;
 
 use crate::files::FileSource;
 use crate::weights::ModelFolder;
+
+/// Most rows of the file that are kept back to measure its own loss.
+pub const HELD_OUT_ROWS: usize = 96;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Sampling {
@@ -44,11 +49,32 @@ pub fn read_rows(
 ) -> Result<Dataset> {
     let opened = formats::open(FileSource::open(path)?)
         .with_context(|| format!("{} cannot be read as a dataset", path.display()))?;
+    let mut encode = |text: &str| model.encode(text);
+    let dataset = rows_of(opened, model.template, &mut encode, mapping, sampling)
+        .with_context(|| format!("{} cannot be read to its end", path.display()))?;
+    if dataset.rows.is_empty() {
+        bail!(
+            "{} has no usable row ({} skipped); `foretune check` says what is wrong with them",
+            path.display(),
+            dataset.skipped
+        );
+    }
+    Ok(dataset)
+}
+
+/// The rows of an opened dataset, wherever its bytes come from.
+pub fn rows_of<S: ByteSource>(
+    opened: Opened<S>,
+    template: Template,
+    encode: &mut dyn FnMut(&str) -> Result<Vec<u32>>,
+    mapping: Option<&Mapping>,
+    sampling: Sampling,
+) -> Result<Dataset> {
     let (mut framer, parser) = (opened.framer, opened.parser);
     let mut dataset = Dataset { rows: Vec::new(), usable: 0, skipped: 0, truncated: 0, fingerprint: 0 };
     let mut kept: BTreeMap<(u64, u64), Row> = BTreeMap::new();
     let mut number = 0;
-    while let Some(batch) = framer.next_batch().with_context(|| format!("{} ends badly", path.display()))? {
+    while let Some(batch) = framer.next_batch()? {
         for index in 0..batch.len() {
             let hash = hash_bytes(batch.raw(index), 0);
             dataset.fingerprint = dataset.fingerprint.wrapping_add(hash);
@@ -69,7 +95,7 @@ pub fn read_rows(
                 dataset.usable += 1;
                 continue;
             }
-            let mut row = tokenize(model, &example)?;
+            let mut row = tokenize(template, encode, &example)?;
             if row.tokens.len() > sampling.sequence_length {
                 dataset.truncated += 1;
                 row.tokens.truncate(sampling.sequence_length);
@@ -86,29 +112,39 @@ pub fn read_rows(
             }
         }
     }
-    if kept.is_empty() {
-        bail!(
-            "{} has no usable row ({} skipped); `foretune check` says what is wrong with them",
-            path.display(),
-            dataset.skipped
-        );
-    }
     dataset.rows = kept.into_values().collect();
     Ok(dataset)
+}
+
+/// Rows of the file kept back to measure its own loss: at most a tenth of what there is.
+pub fn held_out_rows(usable: usize) -> usize {
+    HELD_OUT_ROWS.min(usable / 10)
 }
 
 fn has_answer(example: &schema::Example<'_>) -> bool {
     example.answer_turns().any(|turn| !turn.text.trim().is_empty())
 }
 
-fn tokenize(model: &ModelFolder, example: &schema::Example<'_>) -> Result<Row> {
+/// One example as the model sees it.
+pub fn tokenize(
+    template: Template,
+    encode: &mut dyn FnMut(&str) -> Result<Vec<u32>>,
+    example: &schema::Example<'_>,
+) -> Result<Row> {
     let mut row = Row::default();
-    for piece in model.template.render(example) {
-        let ids = model.encode(&piece.text)?;
+    for piece in template.render(example) {
+        let ids = encode(&piece.text)?;
         row.trained.extend(std::iter::repeat_n(piece.trained, ids.len()));
         row.tokens.extend(ids);
     }
     Ok(row)
+}
+
+/// Held-out rows first: at most a tenth of what there is.
+pub fn split(mut rows: Vec<Row>, usable: usize) -> (Vec<Row>, Vec<Row>) {
+    let held_out = held_out_rows(usable).min(rows.len().saturating_sub(1));
+    let train = rows.split_off(held_out);
+    (rows, train)
 }
 
 /// The fixed passages on which forgetting is measured.

@@ -21,7 +21,7 @@ page *arguments:
 build: page
     cargo build --release -p foretune
 
-# The suites named, or those that are known to pass on a clean clone; the last line counts all tests
+# Every suite, or those named; the last line counts all tests
 test *suites:
     python3 tests/suites.py {{suites}}
 
@@ -41,7 +41,7 @@ test-native:
 
 # The page in real Chromium
 test-browser: page
-    cargo build -p foretune
+    cargo build --workspace
     node --test tests/browser/*.test.mjs
 
 # Build every fuzz target and run each for a while (seconds)

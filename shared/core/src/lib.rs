@@ -10,6 +10,7 @@ pub mod findings;
 pub mod formats;
 pub mod hash;
 pub mod json;
+pub mod lab;
 pub mod limits;
 pub mod numerics;
 pub mod predict;

@@ -59,6 +59,8 @@ pub const MAX_ONNX_ITEMS: usize = 4096;
 pub const MAX_ONNX_ELEMENTS: usize = 2 << 20;
 /// Features that a predictor may read.
 pub const MAX_MODEL_FEATURES: usize = 4096;
+/// Sums that a predictor may choose between, and choices on the way to one.
+pub const MAX_MODEL_STAGES: usize = 64;
 /// Splits between the root of a tree and its deepest leaf.
 pub const MAX_TREE_DEPTH: usize = 512;
 /// Operations that one column of a linear part may take; shared values count each time.

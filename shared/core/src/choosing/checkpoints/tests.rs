@@ -23,7 +23,7 @@ fn strings(values: &[&str]) -> Vec<String> {
 fn the_leak_in_the_published_table_is_found() {
     let Some(text) = reference() else { return };
     let table = Table::parse(&text).unwrap();
-    let columns = super::input::Columns::of(&table, &CheckpointOptions::for_target("sft_cbqa")).unwrap();
+    let columns = input::Columns::of(&table, &CheckpointOptions::for_target("sft_cbqa")).unwrap();
     let found = leak_check(&table, &columns).unwrap();
     assert_eq!(found.leaks.len(), 1, "{:?}", found.leaks);
     let leak = &found.leaks[0];

@@ -147,6 +147,7 @@ impl Series {
     }
 
     /// The same series as if only the first `count` sizes were known and the later `target` were wanted.
+    #[must_use]
     pub fn as_if(&self, count: usize, target: usize) -> Self {
         let columns: Vec<usize> = (0..count).collect();
         Self {

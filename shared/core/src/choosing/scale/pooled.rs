@@ -42,10 +42,6 @@ const SHARE_RANGE: (f64, f64) = (0.005, 0.995);
 pub struct Pooled {
     pub predicted: Vec<f64>,
     pub groups: Vec<Group>,
-    /// The shared exponent, where any task grows.
-    pub exponent: Option<f64>,
-    /// Common slope of the flat tasks per unit of ln size.
-    pub flat_slope: f64,
 }
 
 pub fn predict(series: &Series) -> Pooled {
@@ -54,12 +50,12 @@ pub fn predict(series: &Series) -> Pooled {
         |wanted: Group| -> Vec<usize> { (0..groups.len()).filter(|task| groups[*task] == wanted).collect() };
     let (growing, flat) = (of(Group::Growing), of(Group::Flat));
     let mut predicted = vec![f64::NAN; groups.len()];
-    let exponent = extrapolate_growing(series, &growing, &mut predicted);
-    let flat_slope = extrapolate_flat(series, &flat, &mut predicted);
+    extrapolate_growing(series, &growing, &mut predicted);
+    extrapolate_flat(series, &flat, &mut predicted);
     for value in &mut predicted {
         *value = value.clamp(0.0, 1.0);
     }
-    Pooled { predicted, groups, exponent, flat_slope }
+    Pooled { predicted, groups }
 }
 
 fn groups(series: &Series) -> Vec<Group> {
@@ -96,13 +92,10 @@ fn floor(series: &Series, task: usize) -> f64 {
     chance.min(lowest - FLOOR_GAP).max(0.0)
 }
 
-/// -ln of the share left from floor to one falls as a N^-b + c; b is shared. Returns b.
-fn extrapolate_growing(series: &Series, growing: &[usize], predicted: &mut [f64]) -> Option<f64> {
+/// -ln of the share left from floor to one falls as a N^-b + c; b is shared.
+fn extrapolate_growing(series: &Series, growing: &[usize], predicted: &mut [f64]) {
     const STEPS: usize = 40;
     const EXPONENTS: (f64, f64) = (0.05, 1.2);
-    if growing.is_empty() {
-        return None;
-    }
     let fit_all = |exponent: f64| -> (f64, Vec<NonNegativeFit>) {
         let fits: Vec<NonNegativeFit> =
             growing.iter().map(|task| fit_with_exponent(series, *task, exponent)).collect();
@@ -117,7 +110,7 @@ fn extrapolate_growing(series: &Series, growing: &[usize], predicted: &mut [f64]
             best = Some((squares, exponent, fits));
         }
     }
-    let (_, exponent, fits) = best?;
+    let Some((_, exponent, fits)) = best.filter(|_| !growing.is_empty()) else { return };
     let x = series.log_sizes();
     let first = x.len().saturating_sub(LINE_SIZES);
     for (task, fit) in growing.iter().zip(&fits) {
@@ -130,7 +123,6 @@ fn extrapolate_growing(series: &Series, growing: &[usize], predicted: &mut [f64]
         let line = line.max(scores[scores.len() - 1]).min(1.0);
         predicted[*task] = (1.0 - LINE_SHARE) * law + LINE_SHARE * line;
     }
-    Some(exponent)
 }
 
 /// (N / 1e8)^-b: the unit only keeps the coefficients near one.
@@ -155,10 +147,10 @@ fn fit_with_exponent(series: &Series, task: usize, exponent: f64) -> NonNegative
     non_negative_least_squares(&Matrix::from_rows(&rows), &target)
 }
 
-/// Empirical Bayes on levels, one slope for all. Returns the slope.
-fn extrapolate_flat(series: &Series, flat: &[usize], predicted: &mut [f64]) -> f64 {
+/// Empirical Bayes on levels, one slope for all.
+fn extrapolate_flat(series: &Series, flat: &[usize], predicted: &mut [f64]) {
     if flat.is_empty() {
-        return 0.0;
+        return;
     }
     let x = series.log_sizes();
     let weights = recency(x.len());
@@ -189,5 +181,4 @@ fn extrapolate_flat(series: &Series, flat: &[usize], predicted: &mut [f64]) -> f
         let trust = if spread + noise > 0.0 { spread / (spread + noise) } else { 0.0 };
         predicted[*task] = centre + trust * (level - centre) + rise;
     }
-    slope
 }

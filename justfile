@@ -33,6 +33,7 @@ format-check:
 lint:
     cargo clippy --workspace --all-targets --quiet -- -D warnings
     cargo clippy -p foretune-wasm --target wasm32-unknown-unknown --quiet -- -D warnings
+    cargo clippy -p foretune-wasm --no-default-features --features proxy --target wasm32-unknown-unknown --quiet -- -D warnings
 
 # All native tests
 test-native:
@@ -43,6 +44,11 @@ test-native:
 test-browser: page
     cargo build --workspace
     node --test tests/browser/*.test.mjs
+
+# The bundled model's probe as WebAssembly in a worker, against the command line's trace
+test-proxy:
+    cargo build -p foretune
+    node --test tests/proxy/*.test.mjs
 
 # Build every fuzz target and run each for a while (seconds)
 fuzz seconds="60":
@@ -75,3 +81,30 @@ bench-shap python="python3":
 pipeline-check python="python3":
     cargo build --release --quiet -p foretune-tests --example fit_tool
     {{python}} tests/pipeline/check.py --release
+
+# Make the engine's reference values again with transformers and PEFT, hold the engine against them, and load an
+# adapter made here in PEFT (needs a Python with tests/parity/requirements.txt)
+parity python="python3":
+    rm -rf target/parity
+    OMP_NUM_THREADS=1 {{python}} tests/parity/make_fixtures.py target/parity
+    FORETUNE_PARITY_FIXTURES="$PWD/target/parity" cargo test -p foretune-engine --test parity
+    cargo build --quiet -p foretune
+    {{python}} tests/parity/adapter_round_trip.py target/debug/foretune
+
+# Training speed and memory beside PyTorch and PEFT in the same run (needs a Python with tests/parity/requirements.txt)
+bench-engine python="python3" *arguments:
+    cargo build --quiet -p foretune-engine --example bench_train
+    python3 tests/bench/engine.py --peer {{python}} {{arguments}}
+
+# Speed of the bundled model's probe in Chromium and node beside native
+bench-proxy:
+    cargo build --quiet -p foretune
+    node tests/bench/proxy.mjs
+
+# One binary that uses an NVIDIA GPU where there is one and starts without (--check: only whether it compiles)
+dist-cuda *arguments:
+    agent/dist-cuda.sh {{arguments}}
+
+# On a machine with an NVIDIA GPU, after `just dist-cuda`: self-test, agreement with the CPU, a 7B shape's speed and memory (add --peer PYTHON)
+gpu-check *arguments:
+    python3 tests/bench/gpu_check.py {{arguments}}

@@ -37,6 +37,7 @@ SUITES = {
     "format": (["just", "format-check"], count_whole),
     "native": (["just", "test-native"], count_cargo),
     "lint": (["just", "lint"], count_whole),
+    "proxy": (["just", "test-proxy"], count_node),
     "page": (["just", "page"], count_whole),
     "browser": (["just", "test-browser"], count_node),
     "fuzz": (["just", "fuzz"], count_checks),

@@ -54,6 +54,93 @@ pub fn remove(path: &Path) -> Result<()> {
     fs::remove_file(path).map_err(|error| FileError::new("remove", path, error))
 }
 
+pub fn rename(from: &Path, to: &Path) -> Result<()> {
+    fs::rename(from, to).map_err(|error| FileError::new("write", to, error))?;
+    sync_folder_of(to);
+    Ok(())
+}
+
+/// Where a symbolic link points; nothing for what is no link.
+pub fn link_target(path: &Path) -> Option<PathBuf> {
+    fs::read_link(path).ok()
+}
+
+/// A symbolic link at `path`, in place of what stands there; a copy where the system allows no links.
+pub fn link(target: &Path, path: &Path) -> Result<()> {
+    if fs::symlink_metadata(path).is_ok() {
+        remove(path)?;
+    }
+    let source = path.parent().unwrap_or(Path::new("")).join(target);
+    symbolic_link(target, path)
+        .or_else(|_| fs::copy(&source, path).map(drop))
+        .map_err(|error| FileError::new("link", path, error))
+}
+
+#[cfg(unix)]
+fn symbolic_link(target: &Path, path: &Path) -> io::Result<()> {
+    std::os::unix::fs::symlink(target, path)
+}
+
+#[cfg(windows)]
+fn symbolic_link(target: &Path, path: &Path) -> io::Result<()> {
+    std::os::windows::fs::symlink_file(target, path)
+}
+
+/// Bytes a user may still write to the disk of an existing folder, where the system tells.
+#[cfg(unix)]
+pub fn free_bytes(folder: &Path) -> Option<u64> {
+    let facts = rustix::fs::statvfs(folder).ok()?;
+    facts.f_bavail.checked_mul(facts.f_frsize)
+}
+
+#[cfg(not(unix))]
+pub fn free_bytes(_folder: &Path) -> Option<u64> {
+    None
+}
+
+/// A file whose parts are written in any order, from several threads.
+#[derive(Debug)]
+pub struct PartsFile {
+    path: PathBuf,
+    file: std::sync::Mutex<File>,
+}
+
+impl PartsFile {
+    /// Opens or creates it at this length.
+    pub fn open(path: &Path, length: u64) -> Result<Self> {
+        let fail = |error| FileError::new("write", path, error);
+        let file = File::options().create(true).truncate(false).read(true).write(true).open(path);
+        let file = file.map_err(fail)?;
+        file.set_len(length).map_err(fail)?;
+        Ok(Self { path: path.to_owned(), file: std::sync::Mutex::new(file) })
+    }
+
+    /// On return the bytes are on the disk.
+    pub fn write_at(&self, offset: u64, bytes: &[u8]) -> Result<()> {
+        let mut file = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let written = file
+            .seek(SeekFrom::Start(offset))
+            .and_then(|_| file.write_all(bytes))
+            .and_then(|()| file.sync_data());
+        written.map_err(|error| FileError::new("write", &self.path, error))
+    }
+
+    /// Up to `buffer.len()` bytes; fewer at the end.
+    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize> {
+        let mut file = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut done = 0;
+        let fail = |error| FileError::new("read", &self.path, error);
+        file.seek(SeekFrom::Start(offset)).map_err(fail)?;
+        while done < buffer.len() {
+            match file.read(&mut buffer[done..]).map_err(fail)? {
+                0 => break,
+                count => done += count,
+            }
+        }
+        Ok(done)
+    }
+}
+
 pub fn exists(path: &Path) -> bool {
     path.exists()
 }

@@ -8,6 +8,7 @@ mod devices;
 mod files;
 mod interrupt;
 mod lab;
+mod models;
 mod server;
 mod terminal;
 mod tokenizer;

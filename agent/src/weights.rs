@@ -16,6 +16,7 @@ use serde_json::Value;
 use tokenizers::Tokenizer;
 
 use crate::files::{self, FileSource};
+use crate::models::{self, Cache, ModelName};
 
 /// Name of the model inside this program.
 pub const TINY: &str = "tiny";
@@ -106,6 +107,13 @@ impl ModelFolder {
         Ok(encoding.get_offsets().iter().map(|(start, _)| *start).collect())
     }
 
+    /// Token ids to text, markers included.
+    pub fn decode(&self, ids: &[u32]) -> foretune_engine::Result<String> {
+        let told =
+            |error| EngineError::Data { reason: format!("tokens cannot be turned into text: {error}") };
+        self.tokenizer.decode(ids, false).map_err(told)
+    }
+
     /// Text to token ids, without markers of the tokenizer's own.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
         let encoding = self.tokenizer.encode_fast(text, false);
@@ -113,34 +121,29 @@ impl ModelFolder {
     }
 }
 
-/// The folder itself, or the newest revision in the cache that Python shares.
+/// The folder itself, or the snapshot of a name in the cache that Python shares.
 fn find(name: &str) -> Result<PathBuf> {
     let folder = PathBuf::from(name);
     if files::exists(&folder.join("config.json")) {
         return Ok(folder);
     }
-    let cached = cache()?.join("hub").join(format!("models--{}", name.replace('/', "--")));
-    let revision = cached.join("refs/main");
-    if files::exists(&revision) {
-        let revision = files::read_text(&revision)?;
-        let snapshot = cached.join("snapshots").join(revision.trim());
-        if files::exists(&snapshot.join("config.json")) {
-            return Ok(snapshot);
-        }
+    if files::is_folder(&folder) {
+        bail!(
+            "the folder {} holds no config.json, so it is no model as Hugging Face lays it out",
+            folder.display()
+        );
     }
-    bail!(
-        "no model {name:?}: neither a folder with a config.json nor in the cache at {}; \
-         `tiny` is the bundled one, others can be fetched with `hf download {name}`",
-        cached.display()
-    )
-}
-
-fn cache() -> Result<PathBuf> {
-    if let Some(home) = std::env::var_os("HF_HOME") {
-        return Ok(home.into());
-    }
-    let home = std::env::var_os("HOME").ok_or_else(|| anyhow!("neither HF_HOME nor HOME is set"))?;
-    Ok(PathBuf::from(home).join(".cache/huggingface"))
+    let Some(wanted) = ModelName::parse(name) else {
+        bail!("no model {name:?}: no folder of that name, and no name of a hub; `tiny` is the bundled one");
+    };
+    let cache = Cache::of_environment()?;
+    cache.snapshot(&wanted).ok_or_else(|| {
+        anyhow!(
+            "no model {name:?}: neither a folder with a config.json nor whole in the cache at {}; \
+             `tiny` is the bundled one, others are fetched with `foretune models pull {name}`",
+            cache.model(&wanted).display()
+        )
+    })
 }
 
 /// A model's opened weights.
@@ -184,18 +187,10 @@ impl Shards {
         let mut shards = Self { files: Vec::new(), entries: BTreeMap::new() };
         let index = folder.join("model.safetensors.index.json");
         if files::exists(&index) {
-            let json: Value = serde_json::from_str(&files::read_text(&index)?)
-                .with_context(|| format!("{} is not JSON", index.display()))?;
-            let map = json.get("weight_map").and_then(Value::as_object);
-            let map = map.ok_or_else(|| anyhow!("{} has no weight_map", index.display()))?;
-            let mut names: Vec<&str> = map.values().filter_map(Value::as_str).collect();
-            names.sort_unstable();
-            names.dedup();
+            let names = models::shards(&files::read_text(&index)?)
+                .with_context(|| format!("{} cannot be used", index.display()))?;
             for name in names {
-                if name.contains(['/', '\\']) {
-                    bail!("{} names a shard outside its folder: {name:?}", index.display());
-                }
-                shards.add(&folder.join(name)).with_context(|| {
+                shards.add(&folder.join(&name)).with_context(|| {
                     format!("{} names the shard {name}: fetch the model again", index.display())
                 })?;
             }

@@ -145,6 +145,10 @@ def main(folder):
         trainable = [p for p in tuned.parameters() if p.requires_grad]
         lora_losses, lora_norms = train(tuned, trainable, batches, LORA_STEPS)
         last = adapter()
+        # What PEFT computes with the trained adapter: it must come out the same once our side has read the file.
+        with torch.no_grad():
+            tuned_logits = tuned(input_ids=batch["input_ids"], attention_mask=batch["attention_mask"]).logits
+        results["adapter.logits"] = tuned_logits[real].contiguous()
 
         save_file(tensors, folder / f"{name}.model.safetensors")
         save_file(results, folder / f"{name}.results.safetensors")

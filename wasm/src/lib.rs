@@ -8,6 +8,8 @@ mod cleaning;
 mod failure;
 mod lent;
 mod options;
+#[cfg(feature = "proxy")]
+mod proxy;
 mod reading;
 
 use wasm_bindgen::prelude::wasm_bindgen;

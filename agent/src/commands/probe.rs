@@ -10,6 +10,7 @@ use foretune_engine::{LoadOptions, RunData, RunOptions, Trainer};
 use serde_json::{Value, json};
 
 use super::Answer;
+use super::indicators::Indicators;
 use crate::devices::{self, DeviceChoice};
 use crate::files;
 use crate::terminal;
@@ -55,6 +56,9 @@ pub struct Probe {
     /// What the columns mean, such as instruction=question,output=reply
     #[arg(long, value_name = "KEY=COLUMN,…", value_parser = super::check::parse_mapping)]
     map: Option<foretune_core::schema::Mapping>,
+    /// Train nothing: measure perplexity, gap filling and answers after solved rows, as `rank checkpoints` reads them
+    #[arg(long)]
+    indicators: bool,
     #[command(flatten)]
     recipe: RecipeFlags,
     /// Print the result as JSON
@@ -67,6 +71,19 @@ pub fn run(arguments: &Probe) -> Result<Answer> {
     let (device, dtype) = devices::open(arguments.device)?;
     self_test(&device, dtype)?;
     let folder = ModelFolder::open(&arguments.model)?;
+    let load = LoadOptions { device: device.clone(), dtype, quantization: arguments.recipe.quantization()? };
+    if arguments.indicators {
+        let indicators = Indicators {
+            file: &arguments.file,
+            eval: arguments.eval.as_deref(),
+            eval_rows: arguments.eval_rows,
+            mapping: arguments.map.as_ref(),
+            sequence_length: recipe.sequence_length,
+            seed: recipe.seed,
+        };
+        indicators.print(&folder, &load, arguments.json)?;
+        return Ok(Answer::Yes);
+    }
     let wanted =
         usize::try_from(arguments.steps)?.saturating_mul(recipe.batch_size).saturating_add(HELD_OUT_ROWS);
     let sampling = Sampling { rows: wanted, seed: recipe.seed, sequence_length: recipe.sequence_length };
@@ -88,7 +105,6 @@ pub fn run(arguments: &Probe) -> Result<Answer> {
     if !device.is_cpu() {
         options.style = foretune_engine::BatchStyle::Packed { len: recipe.sequence_length.min(1024) };
     }
-    let load = LoadOptions { device: device.clone(), dtype, quantization: arguments.recipe.quantization()? };
     let mut fixed = recipe.features(usable);
     fixed.set("base_parameters", folder.config.parameter_count() as f64);
     let header = json!({
@@ -127,6 +143,7 @@ pub fn run(arguments: &Probe) -> Result<Answer> {
     let result = json!({
         "steps": trainer.steps_done(),
         "features": features,
+        "seconds": finite(outcome.seconds),
         "tokens_per_second": finite(outcome.tokens_per_second),
         "peak_memory_bytes": devices::peak_memory_bytes(),
         "stopped_because": outcome.stopped,

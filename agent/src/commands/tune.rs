@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
-use clap::Args;
+use anyhow::{Result, bail};
+use clap::{Args, ValueEnum};
 use foretune_engine::evaluate::Evaluation;
+use foretune_engine::judge::{self, Judge, Judgement};
 use foretune_engine::selftest::self_test;
-use foretune_engine::{Adapter, LoadOptions, RunData, RunOptions, Trainer};
+use foretune_engine::{Adapter, LoadOptions, Row, RunData, RunOptions, StopReason, Trainer};
 use serde_json::{Value, json};
 
 use super::Answer;
@@ -14,7 +15,7 @@ use super::probe::{features, finite};
 use crate::devices::{self, DeviceChoice};
 use crate::files;
 use crate::terminal;
-use crate::training::{HARNESS, RecipeFlags, Run, Sampling, drive, general_rows, read_rows, split};
+use crate::training::{Quiz, QuizMarks, RecipeFlags, Run, Sampling, drive, general_rows, read_rows, split};
 use crate::weights::ModelFolder;
 
 /// Fine-tune with LoRA, evaluate before and after, write adapters and the run record
@@ -37,6 +38,18 @@ pub struct Tune {
     /// At most this many clean rows are read while training
     #[arg(long, value_name = "N", default_value_t = 500)]
     dev_rows: usize,
+    /// How the test rows are judged for the score; readings while training are always exact
+    #[arg(long, value_enum, default_value_t = JudgeChoice::Exact)]
+    judge: JudgeChoice,
+    /// Questions in MMLU's format (question, choices or A, B, …, answer, subject), judged before and after
+    #[arg(long, value_name = "FILE")]
+    mmlu: Option<PathBuf>,
+    /// Solved questions for the five-shot form of --mmlu
+    #[arg(long, value_name = "FILE", requires = "mmlu")]
+    mmlu_shots: Option<PathBuf>,
+    /// At most this many questions
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    mmlu_rows: usize,
     /// Stop after this many readings without a better one
     #[arg(long, value_name = "READINGS")]
     patience: Option<usize>,
@@ -55,6 +68,67 @@ pub struct Tune {
     json: bool,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum JudgeChoice {
+    /// Every token of the answer is the likeliest one
+    Exact,
+    /// The likeliest of the answers that occur
+    Labels,
+    /// The likeliest of the letters that occur
+    Letters,
+    /// What greedy decoding writes, read by a strict parser
+    Generate,
+}
+
+impl JudgeChoice {
+    fn judge(self) -> Judge {
+        match self {
+            Self::Exact => Judge::Exact,
+            Self::Labels => Judge::Labels,
+            Self::Letters => Judge::Letters,
+            Self::Generate => Judge::Generate,
+        }
+    }
+}
+
+/// Everything that is judged before and after.
+struct Examination<'a> {
+    folder: &'a ModelFolder,
+    test: &'a [Row],
+    judge: Judge,
+    quiz: Option<Quiz>,
+}
+
+/// What one state of the model got.
+struct Marks {
+    evaluation: Evaluation,
+    /// By the chosen judge, where it is another than exact.
+    judged: Option<Judgement>,
+    quiz: Option<QuizMarks>,
+}
+
+impl Examination<'_> {
+    fn sit(&self, trainer: &Trainer) -> Result<Marks> {
+        let evaluation = trainer.evaluate(self.test)?;
+        let judged = match self.judge {
+            Judge::Exact => None,
+            other => Some(judge::judge(&trainer.model, self.test, other, &|ids| self.folder.decode(ids))?),
+        };
+        let quiz = self.quiz.as_ref().map(|quiz| quiz.sit(&trainer.model, self.folder)).transpose()?;
+        Ok(Marks { evaluation, judged, quiz })
+    }
+}
+
+impl Marks {
+    fn score(&self) -> f64 {
+        self.judged.as_ref().map_or_else(|| self.evaluation.score(), Judgement::score)
+    }
+
+    fn score_se(&self) -> f64 {
+        self.judged.as_ref().map_or_else(|| self.evaluation.score_se(), Judgement::score_se)
+    }
+}
+
 pub fn run(arguments: &Tune) -> Result<Answer> {
     let recipe = arguments.recipe.recipe()?;
     let (device, dtype) = devices::open(arguments.device)?;
@@ -64,6 +138,12 @@ pub fn run(arguments: &Tune) -> Result<Answer> {
     let dataset = read_rows(&arguments.file, &folder, arguments.map.as_ref(), all)?;
     let read = |path: &Path, rows| read_rows(path, &folder, arguments.map.as_ref(), Sampling { rows, ..all });
     let test = read(&arguments.eval, arguments.eval_rows)?;
+    let judge = arguments.judge.judge();
+    let quiz = arguments
+        .mmlu
+        .as_deref()
+        .map(|path| Quiz::read(path, arguments.mmlu_shots.as_deref(), arguments.mmlu_rows, recipe.seed));
+    let examination = Examination { folder: &folder, test: &test.rows, judge, quiz: quiz.transpose()? };
     let dev = read(arguments.dev.as_deref().unwrap_or(&arguments.eval), arguments.dev_rows)?;
     let usable = dataset.rows.len();
     let (held_out, train) = split(dataset.rows, usable);
@@ -82,7 +162,7 @@ pub fn run(arguments: &Tune) -> Result<Answer> {
         "program": format!("foretune {}", env!("CARGO_PKG_VERSION")),
         "model": {"name": folder.name, "config": folder.config.to_json(), "parameters": folder.config.parameter_count()},
         "template": folder.template,
-        "harness": HARNESS,
+        "harness": judge.harness(),
         "device": devices::name(&device),
         "data": {
             "file": file_name(&arguments.file), "fingerprint": format!("{:016x}", dataset.fingerprint),
@@ -103,7 +183,7 @@ pub fn run(arguments: &Tune) -> Result<Answer> {
     let mut trainer = Trainer::new(folder.load(&load)?, data, options)?;
     fixed.set("trained_parameters", trainer.model.trained.parameters()?.len() as f64);
     // Fresh adapters change nothing, so this is the base model's score.
-    let base = trainer.evaluate(&test.rows)?;
+    let base = examination.sit(&trainer)?;
     let out = arguments.out.as_deref();
     if let Some(folder) = out {
         files::create_folder(folder)?;
@@ -112,11 +192,17 @@ pub fn run(arguments: &Tune) -> Result<Answer> {
     let run =
         Run { header, trace: out.map(|folder| folder.join("trace.jsonl")), checkpoint: checkpoint.clone() };
     let outcome = drive(&mut trainer, &run)?;
+    if outcome.stopped == StopReason::Interrupted {
+        bail!("stopped before the end, so there is no score and no record");
+    }
     let last_features = features(&trainer, &fixed);
-    let last = trainer.evaluate(&test.rows)?;
+    let last = examination.sit(&trainer)?;
     let last_adapter = trainer.last_adapter()?;
     trainer.take_best()?;
-    let best = trainer.evaluate(&test.rows)?;
+    let best = examination.sit(&trainer)?;
+    if let Some(quiz) = &examination.quiz {
+        record["mmlu"] = quiz.facts();
+    }
     record["base"] = scores(&base);
     record["last"] = scores(&last);
     record["best"] = scores(&best);
@@ -125,7 +211,7 @@ pub fn run(arguments: &Tune) -> Result<Answer> {
     record["score"] = finite(last.score());
     record["steps"] = trainer.steps_done().into();
     record["stopped_because"] = serde_json::to_value(outcome.stopped)?;
-    record["diverged"] = (outcome.stopped == foretune_engine::StopReason::Diverged).into();
+    record["diverged"] = (outcome.stopped == StopReason::Diverged).into();
     record["readings"] = serde_json::to_value(&trainer.state().readings)?;
     record["features"] = serde_json::to_value(&last_features)?;
     record["seconds"] = finite(outcome.seconds);
@@ -134,7 +220,10 @@ pub fn run(arguments: &Tune) -> Result<Answer> {
     if let Some(out) = out {
         write_adapter(&out.join("last"), &last_adapter, &folder.name)?;
         write_adapter(&out.join("best"), &trainer.last_adapter()?, &folder.name)?;
-        files::write_atomically(&out.join("items.jsonl"), items(&base, &last, &best)?.as_bytes())?;
+        files::write_atomically(&out.join("items.jsonl"), items([&base, &last, &best])?.as_bytes())?;
+        if let Some(lines) = quiz_items([&base, &last, &best])? {
+            files::write_atomically(&out.join("mmlu.jsonl"), lines.as_bytes())?;
+        }
         files::write_atomically(&out.join("run.json"), format!("{record:#}\n").as_bytes())?;
         if let Some(path) = checkpoint.filter(|path| trainer.stopped().is_some() && files::exists(path)) {
             files::remove(&path)?;
@@ -148,25 +237,63 @@ pub fn run(arguments: &Tune) -> Result<Answer> {
     Ok(Answer::Yes)
 }
 
-fn scores(evaluation: &Evaluation) -> Value {
-    json!({
-        "score": finite(evaluation.score()),
-        "score_se": finite(evaluation.score_se()),
+fn scores(marks: &Marks) -> Value {
+    let evaluation = &marks.evaluation;
+    let mut scores = json!({
+        "score": finite(marks.score()),
+        "score_se": finite(marks.score_se()),
         "p_gold": finite(evaluation.p_gold()),
         "loss": finite(evaluation.loss()),
         "token_accuracy": finite(evaluation.token_accuracy()),
         "items": evaluation.items.len(),
-    })
+    });
+    if let Some(judged) = &marks.judged {
+        scores["exact_score"] = finite(evaluation.score());
+        scores["unparsed"] = judged.unparsed().into();
+        scores["p_right"] = finite(judged.p_right());
+    }
+    if let Some(quiz) = &marks.quiz {
+        scores["mmlu"] = quiz.json();
+    }
+    scores
 }
 
 /// One line an evaluation row: what the base, the last and the best adapter made of it.
-fn items(base: &Evaluation, last: &Evaluation, best: &Evaluation) -> Result<String> {
+fn items(all: [&Marks; 3]) -> Result<String> {
     let mut lines = String::new();
-    for ((base, last), best) in base.items.iter().zip(&last.items).zip(&best.items) {
-        lines.push_str(&serde_json::to_string(&json!({"base": base, "last": last, "best": best}))?);
+    let item = |marks: &Marks, index: usize| -> Result<Value> {
+        let mut item = serde_json::to_value(marks.evaluation.items[index])?;
+        if let Some(judged) = &marks.judged {
+            item["judged"] = serde_json::to_value(&judged.items[index])?;
+        }
+        Ok(item)
+    };
+    let [base, last, best] = all;
+    for index in 0..base.evaluation.items.len() {
+        let line =
+            json!({"base": item(base, index)?, "last": item(last, index)?, "best": item(best, index)?});
+        lines.push_str(&serde_json::to_string(&line)?);
         lines.push('\n');
     }
     Ok(lines)
+}
+
+/// The same for the questions; nothing where there are none.
+fn quiz_items(all: [&Marks; 3]) -> Result<Option<String>> {
+    let [Some(base), Some(last), Some(best)] = all.map(|marks| marks.quiz.as_ref()) else { return Ok(None) };
+    let mut lines = String::new();
+    for (part, (shots, judgement)) in base.parts.iter().enumerate() {
+        for (index, item) in judgement.items.iter().enumerate() {
+            let of = |marks: &QuizMarks| serde_json::to_value(&marks.parts[part].1.items[index]);
+            let line = json!({
+                "question": index, "shots": shots,
+                "base": serde_json::to_value(item)?, "last": of(last)?, "best": of(best)?,
+            });
+            lines.push_str(&serde_json::to_string(&line)?);
+            lines.push('\n');
+        }
+    }
+    Ok(Some(lines))
 }
 
 fn write_adapter(folder: &Path, adapter: &Adapter, base_model: &str) -> Result<()> {
@@ -182,15 +309,23 @@ fn file_name(path: &Path) -> String {
     path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
 }
 
-fn text(base: &Evaluation, last: &Evaluation, best: &Evaluation) -> String {
-    let line = |name: &str, evaluation: &Evaluation| {
-        format!(
+fn text(base: &Marks, last: &Marks, best: &Marks) -> String {
+    let line = |name: &str, marks: &Marks| {
+        let mut line = format!(
             "{name:6} score {:6.2} ± {:.2}   probability of the right answer {:6.2}   loss {:.4}",
-            evaluation.score(),
-            evaluation.score_se(),
-            evaluation.p_gold(),
-            evaluation.loss()
-        )
+            marks.score(),
+            marks.score_se(),
+            marks.evaluation.p_gold(),
+            marks.evaluation.loss()
+        );
+        if let Some(unparsed) = marks.judged.as_ref().map(Judgement::unparsed).filter(|count| *count > 0) {
+            line.push_str(&format!("   {unparsed} answers could not be read"));
+        }
+        for (shots, judgement) in marks.quiz.iter().flat_map(|quiz| &quiz.parts) {
+            let (score, error) = (judgement.score(), judgement.score_se());
+            line.push_str(&format!("\n       MMLU, {shots} shots: {score:6.2} ± {error:.2}"));
+        }
+        line
     };
     [line("base", base), line("last", last), line("best", best)].join("\n")
 }

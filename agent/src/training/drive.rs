@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use foretune_engine::trainer::end_line;
 use foretune_engine::{Control, Event, StopReason, Trainer};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
@@ -89,24 +90,18 @@ fn save(trainer: &Trainer, run: &Run) -> Result<()> {
 
 /// JSON lines: `start`, then `reading` and `step` in the order they came, then `end` once it is over.
 pub fn trace(trainer: &Trainer, header: &Value) -> Result<String> {
-    let mut lines = vec![header.to_string()];
+    let mut lines = vec![serde_json::to_string(header)?];
     let mut readings = trainer.state().readings.iter().peekable();
-    let line = |kind: &str, value: Value| {
-        let mut value = value;
-        value["type"] = kind.into();
-        value.to_string()
-    };
     for done in 0..=trainer.state().steps.len() {
         if let Some(step) = done.checked_sub(1).map(|index| &trainer.state().steps[index]) {
-            lines.push(line("step", serde_json::to_value(step)?));
+            lines.push(Event::Step(step).line());
         }
         while let Some(reading) = readings.next_if(|reading| reading.step == done as u64) {
-            lines.push(line("reading", serde_json::to_value(reading)?));
+            lines.push(Event::Reading(reading).line());
         }
     }
     if let Some(reason) = trainer.stopped() {
-        lines
-            .push(line("end", serde_json::json!({"steps": trainer.steps_done(), "stopped_because": reason})));
+        lines.push(end_line(trainer.steps_done(), reason));
     }
     Ok(lines.join("\n") + "\n")
 }

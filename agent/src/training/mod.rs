@@ -2,13 +2,15 @@
 //! a trace, progress and Ctrl-C.
 
 mod drive;
+mod quiz;
 mod recipe;
 mod rows;
 
 pub use drive::{Run, beside, drive, trace};
+pub use foretune_engine::rows::{HELD_OUT_ROWS, Sampling, held_out_rows, rows_of, split, tokenize};
+pub use quiz::{Quiz, QuizMarks};
 pub use recipe::RecipeFlags;
-pub use rows::{HELD_OUT_ROWS, Sampling, general_rows, held_out_rows, read_rows, rows_of, split, tokenize};
+pub use rows::{general_rows, read_rows};
 
-/// How answers are judged; part of every record.
-pub const HARNESS: &str =
-    "exact-1: every answer token, end mark included, is the most likely one (greedy match)";
+/// How the lab's answers are judged; part of every record.
+pub const HARNESS: &str = foretune_engine::judge::Judge::Exact.harness();

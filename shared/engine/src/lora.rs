@@ -61,6 +61,7 @@ impl Target {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct LoraConfig {
     pub rank: usize,
     pub alpha: f64,

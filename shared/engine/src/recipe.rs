@@ -28,6 +28,7 @@ impl Schedule {
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Recipe {
     pub learning_rate: f64,
     /// Rows of one optimizer step.

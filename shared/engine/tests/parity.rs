@@ -30,7 +30,11 @@ struct Fixture {
 
 impl Fixture {
     fn read(name: &'static str) -> Self {
-        let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/parity/fixtures");
+        // `just parity` makes them anew and names its folder here.
+        let folder = std::env::var_os("FORETUNE_PARITY_FIXTURES").map_or_else(
+            || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/parity/fixtures"),
+            PathBuf::from,
+        );
         let file = |kind: &str| std::fs::read(folder.join(format!("{name}.{kind}"))).unwrap();
         let json: Value = serde_json::from_slice(&file("json")).unwrap();
         let config = ModelConfig::from_json(&json["config"].to_string()).unwrap();
@@ -114,10 +118,28 @@ fn tensor(file: &[u8], name: &str) -> Tensor {
 fn logits_match_transformers() {
     for name in MODELS {
         let fixture = Fixture::read(name);
+        fixture.compare_logits(&fixture.model(), "logits");
+    }
+}
+
+#[test]
+fn an_adapter_that_peft_wrote_computes_the_same_here() {
+    for name in MODELS {
+        let fixture = Fixture::read(name);
+        let adapter = Adapter::read(&fixture.json["adapter_config"].to_string(), &fixture.adapter).unwrap();
+        let mut model = fixture.model();
+        model.attach_adapter(&adapter).unwrap();
+        fixture.compare_logits(&model, "adapter.logits");
+    }
+}
+
+impl Fixture {
+    /// Of each row of the first batch, alone and padded.
+    fn compare_logits(&self, model: &Model, key: &str) {
+        let (fixture, name) = (self, self.name);
         let rows = fixture.batches().remove(0);
         let rows: Vec<&Row> = rows.iter().collect();
-        let model = fixture.model();
-        let wanted = tensor(&fixture.results, "logits");
+        let wanted = tensor(&fixture.results, key);
         let padded = Batch::new(&rows, BatchStyle::Padded, fixture.config.vocab_size).unwrap();
         let padded_logits = model.logits(&padded).unwrap();
         let mut start = 0;

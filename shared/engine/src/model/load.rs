@@ -79,6 +79,19 @@ impl Model {
         Self::build(config, options, &mut fetch)
     }
 
+    /// Weights drawn by the device itself, for measuring speed: not the same twice.
+    pub fn random_on_device(config: &ModelConfig, options: &LoadOptions) -> Result<Self> {
+        let mut fetch = |name: &str, shape: &[usize]| {
+            Ok(if name.contains("norm") {
+                Tensor::ones(shape, options.dtype, &options.device)?
+            } else {
+                let spread = 0.02 / (2.0 * config.layers as f32).sqrt();
+                Tensor::randn(0f32, spread, shape, &options.device)?.to_dtype(options.dtype)?
+            })
+        };
+        Self::build(config, options, &mut fetch)
+    }
+
     fn build(config: &ModelConfig, options: &LoadOptions, fetch: &mut Fetch<'_>) -> Result<Self> {
         let hidden = config.hidden_size;
         let embedding = fetch("model.embed_tokens.weight", &[config.vocab_size, hidden])?;
@@ -119,6 +132,14 @@ impl Model {
             }
         }
         Ok(named)
+    }
+}
+
+impl Model {
+    /// Memory of the layers' matrices, as they are kept.
+    pub fn frozen_matrix_bytes(&self) -> usize {
+        let projections = self.layers.iter().flat_map(Layer::projections);
+        projections.map(|projection| projection.weight.bytes()).sum()
     }
 }
 

@@ -238,7 +238,7 @@ impl Model {
         (logits / self.config.vocab_size).clamp(16, 8192)
     }
 
-    fn head_weight(&self) -> &Tensor {
+    pub(crate) fn head_weight(&self) -> &Tensor {
         self.head.as_ref().unwrap_or(&self.embedding)
     }
 

@@ -24,6 +24,13 @@ impl Matrix {
         }
     }
 
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Dense(tensor) => tensor.elem_count() * tensor.dtype().size_in_bytes(),
+            Self::Quantized { packed, .. } => packed.storage_size_in_bytes(),
+        }
+    }
+
     pub fn dims2(&self) -> Result<(usize, usize)> {
         Ok(match self {
             Self::Dense(tensor) => tensor.dims2()?,

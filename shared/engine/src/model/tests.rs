@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use candle_core::{DType, Device, Tensor};
 use foretune_core::hash::{combine, hash_bytes};
 
-use super::{LoadOptions, Model, PassOptions};
+use super::{LoadOptions, Model, PassOptions, Quantization};
 use crate::batch::{Batch, BatchStyle, Row};
 use crate::config::{Architecture, ModelConfig};
 use crate::lora::{Adapter, LoraConfig, Target, normal};
@@ -278,5 +278,58 @@ fn adapters_have_as_many_numbers_as_their_recipe_says() {
         let lora = LoraConfig { rank: 3, alpha: 5.0, dropout: 0.0, targets };
         model.attach_lora(&lora, 3).unwrap();
         assert_eq!(model.trained.parameters().unwrap().len() as u64, lora.parameter_count(&config));
+    }
+}
+
+#[test]
+fn quantised_weights_are_smaller_and_their_logits_near() {
+    let config = ModelConfig {
+        hidden_size: 64,
+        intermediate_size: 128,
+        heads: 4,
+        kv_heads: 2,
+        head_size: 16,
+        ..small_config()
+    };
+    let source = Model::random(&config, 5, &LoadOptions::cpu()).unwrap();
+    let file = crate::safetensors::write(&source.named_tensors().unwrap(), &BTreeMap::default()).unwrap();
+    let file = crate::safetensors::SafetensorsBytes::new(&file).unwrap();
+    let load = |quantization| {
+        Model::load(&config, &file, &LoadOptions { quantization, ..LoadOptions::cpu() }).unwrap()
+    };
+    let plain = load(Quantization::None);
+    let wanted = plain.logits(&batch(BatchStyle::Ragged)).unwrap();
+    let size = inner(&wanted.flatten_all().unwrap(), &wanted.flatten_all().unwrap()).unwrap().sqrt();
+    // Blocks of 32 weights and a scale of two bytes: 34 and 18 bytes in place of 128.
+    for (quantization, share, bound) in
+        [(Quantization::Eight, 34.0 / 128.0, 0.01), (Quantization::Four, 18.0 / 128.0, 0.15)]
+    {
+        let model = load(quantization);
+        let gap =
+            (model.logits(&batch(BatchStyle::Ragged)).unwrap() - &wanted).unwrap().flatten_all().unwrap();
+        let relative = inner(&gap, &gap).unwrap().sqrt() / size;
+        assert!(relative > 0.0 && relative < bound, "{quantization:?}: {relative}");
+        let ratio = model.frozen_matrix_bytes() as f64 / plain.frozen_matrix_bytes() as f64;
+        assert!((ratio - share).abs() < 1e-9, "{quantization:?}: {ratio}");
+    }
+}
+
+#[test]
+fn adapter_gradients_on_quantised_weights_match_differences() {
+    let config = ModelConfig {
+        hidden_size: 64,
+        intermediate_size: 128,
+        heads: 4,
+        kv_heads: 2,
+        head_size: 16,
+        ..small_config()
+    };
+    for quantization in [Quantization::Eight, Quantization::Four] {
+        let options = LoadOptions { quantization, ..LoadOptions::cpu() };
+        let mut model = Model::random(&config, 7, &options).unwrap();
+        let lora = LoraConfig { rank: 3, alpha: 5.0, dropout: 0.0, targets: Target::ALL.to_vec() };
+        model.attach_lora(&lora, 3).unwrap();
+        spread(&mut model, 0.15);
+        check_differences(&mut model, &batch(BatchStyle::Ragged), PassOptions::default());
     }
 }

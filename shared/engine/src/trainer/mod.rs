@@ -98,6 +98,27 @@ pub enum Event<'a> {
     },
 }
 
+impl Event<'_> {
+    /// As a line of a trace.
+    pub fn line(&self) -> String {
+        let (kind, value) = match self {
+            Self::Reading(reading) => ("reading", serde_json::to_value(reading)),
+            Self::Step(step) => ("step", serde_json::to_value(step)),
+            Self::MicroBatchHalved { micro_tokens } => {
+                ("micro_batch", Ok(serde_json::json!({"micro_tokens": micro_tokens})))
+            }
+        };
+        let mut value = value.expect("records hold numbers and texts only");
+        value["type"] = kind.into();
+        value.to_string()
+    }
+}
+
+/// The last line of a trace.
+pub fn end_line(steps: u64, reason: StopReason) -> String {
+    serde_json::json!({"type": "end", "steps": steps, "stopped_because": reason}).to_string()
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Control {
     Continue,
@@ -112,6 +133,9 @@ pub struct Trainer {
     state: State,
     /// Number of the current pass and its order: sorting every row at every step would cost more than a step.
     order: Option<(u64, Vec<usize>)>,
+    /// Tokens that fit a pretended device's memory.
+    #[cfg(test)]
+    memory_tokens: Option<usize>,
 }
 
 /// All that a checkpoint holds besides the trained numbers.
@@ -146,7 +170,15 @@ impl Trainer {
             }
         }
         model.attach_lora(&options.recipe.lora, options.recipe.seed)?;
-        Ok(Self { model, data, options, state: State::default(), order: None })
+        Ok(Self {
+            model,
+            data,
+            options,
+            state: State::default(),
+            order: None,
+            #[cfg(test)]
+            memory_tokens: None,
+        })
     }
 
     pub fn state(&self) -> &State {

@@ -177,6 +177,8 @@ impl Trainer {
         for piece in batches_by_length(rows, self.options.micro_tokens) {
             let members: Vec<&Row> = piece.iter().map(|index| rows[*index]).collect();
             let batch = Batch::new(&members, self.options.style, self.model.config.vocab_size)?;
+            #[cfg(test)]
+            self.pretend_memory(&batch)?;
             let results = self.model.forward_backward(&batch, scale, options, &mut gradients)?;
             half.loss_sum += results.loss_sum();
             half.correct += results.correct.iter().filter(|correct| **correct).count();

@@ -141,6 +141,45 @@ fn smaller_pieces_give_the_same_steps() {
     }
 }
 
+impl Trainer {
+    /// Fails as CUDA does where a batch is larger than the pretended memory.
+    pub(super) fn pretend_memory(&self, batch: &crate::batch::Batch) -> Result<()> {
+        if self.memory_tokens.is_some_and(|most| batch.tokens.len() > most) {
+            let error = "DriverError(CUDA_ERROR_OUT_OF_MEMORY, \"out of memory\")";
+            return Err(candle_core::Error::Msg(error.into()).into());
+        }
+        Ok(())
+    }
+}
+
+#[test]
+fn out_of_memory_halves_the_pieces_and_the_steps_stay_the_same() {
+    let mut plain = trainer(options(6));
+    plain.run(&mut quiet).unwrap();
+    let mut tight = trainer(options(6));
+    tight.memory_tokens = Some(9);
+    let mut halved = Vec::new();
+    let reason = tight.run(&mut |_, event| {
+        if let Event::MicroBatchHalved { micro_tokens } = event {
+            halved.push(micro_tokens);
+        }
+        Control::Continue
+    });
+    assert_eq!(reason.unwrap(), StopReason::Finished);
+    assert!(!halved.is_empty() && halved.windows(2).all(|pair| pair[1] < pair[0]), "{halved:?}");
+    for (a, b) in plain.state().steps.iter().zip(&tight.state().steps) {
+        assert!(
+            (a.loss - b.loss).abs() < 1e-4 && (a.gradient_norm - b.gradient_norm).abs() < 1e-3,
+            "{a:?} {b:?}"
+        );
+    }
+    // A row that does not fit alone cannot be cut: the error comes out, and no step was counted.
+    let mut hopeless = trainer(options(6));
+    hopeless.memory_tokens = Some(2);
+    assert!(hopeless.run(&mut quiet).unwrap_err().is_out_of_memory());
+    assert_eq!(hopeless.steps_done(), 0);
+}
+
 #[test]
 fn divergence_stops_the_run_and_leaves_features_missing() {
     let mut wild = options(40);

@@ -1,0 +1,199 @@
+//! `foretune tune` with the real binary on the bundled model: judges, questions in MMLU's format, early
+//! stopping, adapters; quantised weights; indicators of a base model.
+
+use std::fs;
+use std::path::PathBuf;
+
+use foretune_tests::{Finished, foretune};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+struct Place {
+    folder: TempDir,
+}
+
+impl Place {
+    fn create() -> Self {
+        let place = Self { folder: tempfile::tempdir().unwrap() };
+        let answers = ["A", "B", "C"];
+        let rows = |from: usize, count: usize| -> String {
+            (from..from + count)
+                .map(|i| {
+                    let word = ["apple", "stone", "cloud"][i % 3];
+                    json!({"instruction": format!("{word} {i}"), "output": answers[i % 3]}).to_string() + "\n"
+                })
+                .collect()
+        };
+        fs::write(place.at("rows.jsonl"), rows(0, 90)).unwrap();
+        fs::write(place.at("test.jsonl"), rows(300, 30)).unwrap();
+        let questions = |count: usize| -> String {
+            (0..count)
+                .map(|i| {
+                    json!({"subject": "sums", "question": format!("{i}+1?"), "choices": [i, i + 1, i + 2], "answer": 1}).to_string() + "\n"
+                })
+                .collect()
+        };
+        fs::write(place.at("questions.jsonl"), questions(12)).unwrap();
+        fs::write(place.at("solved.jsonl"), questions(5).replace("+1?", " plus 1?")).unwrap();
+        place
+    }
+
+    fn at(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn text(&self, name: &str) -> String {
+        self.at(name).to_str().unwrap().to_owned()
+    }
+
+    fn tune(&self, more: &[&str]) -> Finished {
+        let (rows, test) = (self.text("rows.jsonl"), self.text("test.jsonl"));
+        let mut arguments = vec![
+            "tune",
+            &rows,
+            "--model",
+            "tiny",
+            "--eval",
+            &test,
+            "--device",
+            "cpu",
+            "--batch",
+            "8",
+            "--max-steps",
+            "30",
+            "--lr",
+            "1e-2",
+            "--json",
+        ];
+        arguments.extend(more);
+        foretune(&arguments)
+    }
+}
+
+#[test]
+fn every_judge_scores_the_same_run_and_questions_are_asked_with_and_without_shots() {
+    let place = Place::create();
+    let out = place.text("out");
+    let (questions, solved) = (place.text("questions.jsonl"), place.text("solved.jsonl"));
+    let exact = place.tune(&["--out", &out, "--mmlu", &questions, "--mmlu-shots", &solved]);
+    assert_eq!(exact.code, 0, "{exact:?}");
+    let record = exact.json();
+    assert!(record["harness"].as_str().unwrap().starts_with("exact-1"));
+    assert!(record["mmlu"]["harness"].as_str().unwrap().starts_with("mmlu-1"));
+    for state in ["base", "last", "best"] {
+        let parts = record[state]["mmlu"].as_array().unwrap();
+        let shots: Vec<u64> = parts.iter().map(|part| part["shots"].as_u64().unwrap()).collect();
+        assert_eq!(shots, [0, 5]);
+        assert!(
+            parts.iter().all(|part| part["items"] == 12 && part["score"].as_f64().is_some()),
+            "{parts:?}"
+        );
+    }
+    assert!(record["last"]["p_gold"].as_f64() > record["base"]["p_gold"].as_f64(), "{record}");
+    let lines = |name: &str| fs::read_to_string(place.at("out").join(name)).unwrap().lines().count();
+    assert_eq!((lines("items.jsonl"), lines("mmlu.jsonl")), (30, 24));
+    for kind in ["last", "best"] {
+        let config: Value = serde_json::from_slice(
+            &fs::read(place.at("out").join(kind).join("adapter_config.json")).unwrap(),
+        )
+        .unwrap();
+        assert_eq!(config["peft_type"], "LORA");
+        assert!(place.at("out").join(kind).join("adapter_model.safetensors").exists());
+    }
+
+    for judge in ["labels", "letters", "generate"] {
+        let judged = place.tune(&["--judge", judge]).json();
+        assert!(judged["harness"].as_str().unwrap().starts_with(judge), "{judged}");
+        assert_eq!(judged["last"]["exact_score"], record["last"]["score"], "the run itself is the same");
+        let (score, exact) =
+            (judged["last"]["score"].as_f64().unwrap(), judged["last"]["exact_score"].as_f64().unwrap());
+        if judge == "generate" {
+            // What is written greedily is right exactly where every token was the likeliest.
+            assert!((score - exact).abs() < 1e-9, "{judged}");
+        } else {
+            assert!(score >= exact - 1e-9 && judged["last"]["unparsed"] == 0, "{judged}");
+        }
+    }
+}
+
+#[test]
+fn early_stopping_ends_the_run_and_says_so() {
+    let place = Place::create();
+    let record = place.tune(&["--patience", "1", "--lr", "1e-7"]).json();
+    assert_eq!(record["stopped_because"], "no_improvement", "{record}");
+    assert!(record["steps"].as_u64().unwrap() < 30 && record["best"]["step"].as_u64().is_some());
+}
+
+#[test]
+fn what_cannot_be_judged_is_refused_with_the_reason() {
+    let place = Place::create();
+    let test = place.at("test.jsonl");
+    let rows = fs::read_to_string(&test).unwrap().replace("\"A\"", "\"yes\"");
+    fs::write(&test, rows).unwrap();
+    let refused = place.tune(&["--judge", "letters"]);
+    assert!(
+        refused.code == 2 && refused.stderr.contains("\"yes\"") && refused.stderr.contains("labels"),
+        "{refused:?}"
+    );
+    let refused = place.tune(&["--mmlu", test.to_str().unwrap()]);
+    assert!(refused.code == 2 && refused.stderr.contains("MMLU's format"), "{refused:?}");
+}
+
+#[test]
+fn a_probe_on_quantised_weights_learns_too() {
+    let place = Place::create();
+    let rows = place.text("rows.jsonl");
+    for bits in ["8", "4"] {
+        let probe = [
+            "probe",
+            &rows,
+            "--model",
+            "tiny",
+            "--quantize",
+            bits,
+            "--device",
+            "cpu",
+            "--steps",
+            "20",
+            "--stop",
+            "never",
+            "--batch",
+            "8",
+            "--lr",
+            "1e-2",
+            "--json",
+        ];
+        let probed = foretune(&probe);
+        assert_eq!(probed.code, 0, "{probed:?}");
+        let features = &probed.json()["features"];
+        let (first, last) =
+            (features["initial_loss"].as_f64().unwrap(), features["held_out_loss"].as_f64().unwrap());
+        assert!(last < 0.7 * first, "{bits} bits: {first} -> {last}");
+    }
+    let refused = foretune(&["probe", &rows, "--model", "tiny", "--quantize", "3", "--device", "cpu"]);
+    assert!(refused.code == 2 && refused.stderr.contains("expected 8 or 4"), "{refused:?}");
+}
+
+#[test]
+fn indicators_of_a_base_model_are_measured_without_training() {
+    let place = Place::create();
+    let (rows, test) = (place.text("rows.jsonl"), place.text("test.jsonl"));
+    let arguments =
+        ["probe", &rows, "--model", "tiny", "--indicators", "--eval", &test, "--device", "cpu", "--json"];
+    let first = foretune(&arguments);
+    assert_eq!(first.code, 0, "{first:?}");
+    let told = first.json();
+    let number = |key: &str| told[key].as_f64().unwrap();
+    // Far better than guessing among 2,048 pieces; a gap is read with the words after it, but without practice.
+    assert!(number("causal_perplexity") < 500.0 && number("gap_perplexity") < 5_000.0, "{told}");
+    let parts = told["few_shot"].as_array().unwrap();
+    assert_eq!(parts.len(), 2);
+    assert!(parts.iter().all(|part| part["rows"] == 30 && part["label_score"].as_f64().is_some()), "{told}");
+    assert!(
+        parts[1]["p_gold"].as_f64() > parts[0]["p_gold"].as_f64(),
+        "solved rows show the shape of an answer: {told}"
+    );
+    assert_eq!(foretune(&arguments).stdout, first.stdout);
+    let alone = foretune(&arguments[..5]);
+    assert!(alone.code == 0 && alone.stdout.contains("after 5 solved rows"), "{alone:?}");
+}

@@ -3,7 +3,7 @@
 
 import { createHash } from "node:crypto";
 import { execFileSync } from "node:child_process";
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdirSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { delimiter, join } from "node:path";
 import { homedir } from "node:os";
 
@@ -28,6 +28,7 @@ function buildPackage(web, name, isDev) {
   const root = join(web, "..");
   const profile = isDev ? "dev" : "wasm-release";
   const target = join(root, "target/packages", name);
+  startFromSibling(target);
   run("cargo", ["build", "--quiet", "--lib", "-p", "foretune-wasm", "--target", "wasm32-unknown-unknown", "--profile", profile, "--no-default-features", "--features", name, "--target-dir", target], root);
   const linked = join(target, "wasm32-unknown-unknown", isDev ? "debug" : profile, "foretune_wasm.wasm");
 
@@ -44,4 +45,12 @@ function buildPackage(web, name, isDev) {
   if (!isDev) run(join(web, "node_modules/.bin/wasm-opt"), ["-O3", "--strip-debug", "--strip-producers", "-o", result, result], root);
   writeFileSync(stampFile, stamp);
   return readFileSync(result);
+}
+
+/** A first build takes over the compiled dependencies of another package; times must stay, cargo goes by them. */
+function startFromSibling(target) {
+  if (existsSync(target)) return;
+  const folder = join(target, "..");
+  const sibling = existsSync(folder) ? readdirSync(folder)[0] : undefined;
+  if (sibling) cpSync(join(folder, sibling), target, { recursive: true, preserveTimestamps: true });
 }

@@ -85,6 +85,28 @@ fn collectors_share_a_folder_and_killed_ones_lose_only_runs_in_flight() {
 }
 
 #[test]
+fn another_base_model_gets_the_same_configurations_under_its_own_name() {
+    let lab = Lab::create();
+    fs::write(lab.sweep(), SWEEP.replace("configurations = 5", "configurations = 1")).unwrap();
+    assert_eq!(lab.collect("runs", &[]).code, 0);
+    let folder = lab.at("copy");
+    fs::create_dir(&folder).unwrap();
+    for name in ["config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json"] {
+        fs::copy(format!("{}/../lab/base/{name}", env!("CARGO_MANIFEST_DIR")), folder.join(name)).unwrap();
+    }
+    let model = folder.display().to_string();
+    let other = lab.collect("others", &["--model", &model]);
+    assert_eq!(other.code, 0, "{other:?}");
+    for (own, other) in lab.records("runs").iter().zip(lab.records("others")) {
+        assert_eq!(other.id, own.id.replace("short-", "short-copy-"));
+        assert_eq!((other.base_model.name.as_str(), &other.dataset.hash), ("copy", &own.dataset.hash));
+        // The same weights under another name make the same run.
+        assert_eq!((other.seed, other.score, other.p_gold), (own.seed, own.score, own.p_gold));
+    }
+    assert!(lab.collect("runs", &["--model", &model]).stderr.contains("another sweep"));
+}
+
+#[test]
 fn failures_are_recorded_with_their_cause_and_tried_twice() {
     let lab = Lab::create();
     let blank = rows_of("colours", "train", 150, [" ", "  "]);

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use anyhow::{Context, Result, anyhow, bail};
 use clap::{Args, ValueEnum};
 use foretune_core::lab::slurm::SlurmTable;
-use foretune_core::lab::{PlannedRun, Sweep, expand};
+use foretune_core::lab::{ModelChoice, PlannedRun, Sweep, expand};
 use foretune_engine::selftest::self_test;
 use serde_json::json;
 
@@ -44,6 +44,9 @@ pub struct Collect {
     /// Folder of the tasks, instead of the sweep file's
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Base model's folder, instead of the sweep file's: the same configurations, named after both
+    #[arg(long, value_name = "DIR")]
+    model: Option<PathBuf>,
     #[arg(long, value_enum, default_value_t = DeviceChoice::Cpu)]
     device: DeviceChoice,
     /// Make this many recorded runs again and compare every number
@@ -65,17 +68,23 @@ pub struct Collect {
 
 pub fn run(arguments: &Collect) -> Result<Answer> {
     let text = files::read_text(&arguments.sweep)?;
-    let sweep =
+    let mut sweep =
         Sweep::parse(&text).with_context(|| format!("{} cannot be used", arguments.sweep.display()))?;
+    let beside = arguments.sweep.parent().unwrap_or(Path::new(""));
+    if let Some(folder) = &arguments.model {
+        let name = folder.file_name().context("--model: expected a folder with a name")?.to_string_lossy();
+        sweep.name = format!("{}-{name}", sweep.name);
+        // The place is this machine's; the folder of runs is tied to the model by its hash.
+        sweep.model = ModelChoice { name: name.to_string(), path: name.into_owned() };
+    }
     let plan = expand(&sweep);
     for planned in &plan {
         lab::recipe(&planned.configuration.recipe, planned.seed)
             .with_context(|| format!("{} cannot be used", arguments.sweep.display()))?;
     }
-    let beside = arguments.sweep.parent().unwrap_or(Path::new(""));
     let data = arguments.data.clone().unwrap_or_else(|| beside.join(&sweep.data));
     let corpus = Corpus::read(&data, &sweep)?;
-    let model = model(beside, &sweep)?;
+    let model = model(beside, &sweep, arguments.model.as_deref())?;
     let header = Header {
         name: sweep.name.clone(),
         sweep: format!("{:016x}", sweep.fingerprint()),
@@ -145,9 +154,9 @@ fn collect_with_slurm(
     Ok(if tally.failed == 0 && (goes_on || tally.open() == 0) { Answer::Yes } else { Answer::No })
 }
 
-/// A folder beside the sweep file, or a model by its name.
-fn model(beside: &Path, sweep: &Sweep) -> Result<ModelFolder> {
-    let folder = beside.join(&sweep.model.path);
+/// The folder asked for, one beside the sweep file, or a model by its name.
+fn model(beside: &Path, sweep: &Sweep, asked: Option<&Path>) -> Result<ModelFolder> {
+    let folder = asked.map_or_else(|| beside.join(&sweep.model.path), Path::to_owned);
     let is_folder = files::exists(&folder.join("config.json"));
     let name = if is_folder { folder.to_string_lossy().into_owned() } else { sweep.model.path.clone() };
     ModelFolder::open(&name)
@@ -165,7 +174,9 @@ fn maker<'a>(
 }
 
 fn worker_arguments(arguments: &Collect, jobs: usize) -> Vec<OsString> {
-    let mut all = shared_arguments(arguments, &arguments.sweep, &arguments.runs, arguments.data.as_deref());
+    let data = arguments.data.as_deref();
+    let mut all =
+        shared_arguments(arguments, &arguments.sweep, &arguments.runs, data, arguments.model.as_deref());
     all.push("--worker".into());
     if let Some(most) = arguments.most_runs {
         all.extend(["--most-runs".into(), most.div_ceil(jobs).to_string().into()]);
@@ -181,7 +192,8 @@ fn task_command(arguments: &Collect, table: &SlurmTable, runs: &Path) -> Result<
     let jobs = if arguments.device == DeviceChoice::Cpu { table.cpus } else { 1 };
     let jobs = arguments.jobs.unwrap_or(jobs).to_string();
     let mut all = vec![std::env::current_exe().context("the path of this program is unknown")?.into()];
-    all.extend(shared_arguments(arguments, &sweep, runs, data.as_deref()));
+    let model = arguments.model.as_deref().map(files::absolute).transpose()?;
+    all.extend(shared_arguments(arguments, &sweep, runs, data.as_deref(), model.as_deref()));
     all.extend(["--jobs".into(), jobs.into()]);
     all.extend(["--most-runs".into(), table.runs_per_task.to_string().into()]);
     let text = |word: OsString| word.into_string();
@@ -191,10 +203,18 @@ fn task_command(arguments: &Collect, table: &SlurmTable, runs: &Path) -> Result<
         .map_err(|word| anyhow!("{} is not UTF-8", word.display()))
 }
 
-fn shared_arguments(arguments: &Collect, sweep: &Path, runs: &Path, data: Option<&Path>) -> Vec<OsString> {
+fn shared_arguments(
+    arguments: &Collect,
+    sweep: &Path,
+    runs: &Path,
+    data: Option<&Path>,
+    model: Option<&Path>,
+) -> Vec<OsString> {
     let mut all: Vec<OsString> = vec!["collect".into(), sweep.into(), "--runs".into(), runs.into()];
-    if let Some(data) = data {
-        all.extend(["--data".into(), data.into()]);
+    for (flag, folder) in [("--data", data), ("--model", model)] {
+        if let Some(folder) = folder {
+            all.extend([flag.into(), folder.into()]);
+        }
     }
     let device = arguments.device.to_possible_value().expect("no variant is skipped");
     all.extend(["--device".into(), device.get_name().into()]);

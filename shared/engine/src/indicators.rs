@@ -41,8 +41,9 @@ where
     Ok(libm::exp(evaluate(model, &rows)?.loss()))
 }
 
-/// The text with gaps, then each gap's mark and what stood there, which alone counts.
-fn with_gaps<E>(
+/// The text with gaps, then each gap's mark and what stood there, which alone counts; `None` for a text too
+/// short to have one.
+pub fn with_gaps<E>(
     tokens: &[u32],
     seed: u64,
     encode: &mut dyn FnMut(&str) -> std::result::Result<Vec<u32>, E>,

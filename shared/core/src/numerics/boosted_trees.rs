@@ -297,8 +297,10 @@ impl Growth<'_> {
                 high: first + 1,
             };
             let (low_bounds, high_bounds) = self.child_bounds(leaf.bounds, split);
+            // A full tree asks no leaf for a further split; searching one is what fitting costs.
+            let is_full = leaves.len() + 2 >= self.options.leaves;
             for (node, rows, bounds) in [(first, low, low_bounds), (first + 1, high, high_bounds)] {
-                let split = self.best_split(&rows, bounds);
+                let split = if is_full { None } else { self.best_split(&rows, bounds) };
                 leaves.push(OpenLeaf { node, rows, bounds, split });
             }
         }
@@ -342,9 +344,11 @@ impl Growth<'_> {
         };
         let allowed = |cell: Cell| cell.rows >= options.leaf_rows && cell.hessian >= options.leaf_hessian;
         let mut best: Option<Split> = None;
+        let mut histogram = Vec::new();
         for &column in self.columns {
             let bin_count = binned.edges[column].len() + 2;
-            let mut histogram = vec![Cell::default(); bin_count];
+            histogram.clear();
+            histogram.resize(bin_count, Cell::default());
             for row in rows {
                 let slope = slopes[*row];
                 let cell = &mut histogram[usize::from(binned.bins[column][*row])];

@@ -8,10 +8,12 @@ use std::path::Path;
 use foretune_core::hash::{combine, hash_bytes};
 use foretune_core::lab::{TAUGHT_TASKS, is_taught, prompt_of};
 use foretune_engine::Row;
+use foretune_engine::indicators::with_gaps;
 use serde_json::Value;
 use tokenizers::Tokenizer;
 
 use crate::Outcome;
+use crate::variants::{Objective, Variant};
 
 /// Corpus parts by the start of their `source`: public domain with CC0 editing, and MIT.
 const CORPUS: [&str; 2] = ["standardebooks: ", "gsm8k train solutions"];
@@ -23,7 +25,6 @@ const ORDER_SEED: u64 = 2026;
 const TEXT_TOKENS: usize = 128;
 /// Longest task row; the input is cut from its front.
 const TASK_TOKENS: usize = 96;
-const TAUGHT_REPEATS: usize = 2;
 
 pub struct Texts {
     pub documents: Vec<String>,
@@ -81,25 +82,39 @@ fn text<'a>(row: &'a Value, key: &str) -> &'a str {
 }
 
 /// Token rows in a fixed shuffled order; one piece in 200 is held out.
-pub fn rows(texts: &Texts, tokenizer: &Tokenizer) -> Outcome<Rows> {
+pub fn rows(texts: &Texts, tokenizer: &Tokenizer, variant: Variant) -> Outcome<Rows> {
     let id = |piece: &str| tokenizer.token_to_id(piece).ok_or_else(|| format!("no piece {piece}"));
     let (end, user, assistant) = (id("<|end|>")?, id("<|user|>")?, id("<|assistant|>")?);
     let encode = |text: &str| -> Outcome<Vec<u32>> { Ok(tokenizer.encode(text, false)?.get_ids().to_vec()) };
     let mut all = Vec::new();
+    let mut pieces = 0;
     for document in &texts.documents {
         let mut tokens = encode(document)?;
         tokens.push(end);
-        all.extend(tokens.chunks(TEXT_TOKENS).filter(|chunk| chunk.len() > 8).map(Row::text));
+        for piece in tokens.chunks(TEXT_TOKENS).filter(|chunk| chunk.len() > 8) {
+            pieces += 1;
+            let draw = combine(ORDER_SEED + 2, pieces);
+            if (draw % 1000) as f64 >= 1000.0 * variant.text_share {
+                continue;
+            }
+            let masked = match variant.objective {
+                Objective::Causal => None,
+                Objective::Both if (draw >> 20).is_multiple_of(2) => None,
+                Objective::Spans | Objective::Both => with_gaps(piece, draw, &mut |text| encode(text))?,
+            };
+            all.push(masked.unwrap_or_else(|| Row::text(piece)));
+        }
     }
     for task in &texts.tasks {
         let prompt = encode(&task.prompt)?;
         let prompt = &prompt[prompt.len().saturating_sub(TASK_TOKENS)..];
         match task.kind {
-            Use::ReadOnly => all.push(Row::text(&[&[user], prompt].concat())),
+            Use::ReadOnly if variant.reads_inputs => all.push(Row::text(&[&[user], prompt].concat())),
+            Use::ReadOnly => {}
             Use::Taught => {
                 let answer = [&[assistant], encode(&task.answer)?.as_slice(), &[end]].concat();
                 let row = Row::text(&[&[user], prompt, &answer].concat());
-                all.extend(std::iter::repeat_n(row, TAUGHT_REPEATS));
+                all.extend(std::iter::repeat_n(row, variant.taught_repeats));
             }
         }
     }

@@ -2,13 +2,15 @@
 //! the folder that `foretune --model` takes. Resumable: run it again to go on.
 //!
 //! `cargo run -p foretune-engine --example make_base -- --data ../shared/data --out lab/base --tokens 40000000`
-//! and with `--size small` or `--size large` the lab's other sizes; a tokenizer.json in the output folder is kept.
+//! and with `--size small` or `--size large` the lab's other sizes, with `--variant NAME` the other ways of
+//! pretraining (`variants.rs`); a tokenizer.json in the output folder is kept.
 
 #![expect(clippy::print_stderr, reason = "a command-line program reports its progress there")]
 #![expect(clippy::disallowed_methods, reason = "a native program: it reads files and the clock")]
 
 mod data;
 mod pretrain;
+mod variants;
 mod vocabulary;
 
 use std::path::{Path, PathBuf};
@@ -22,6 +24,7 @@ struct Options {
     out: PathBuf,
     work: PathBuf,
     size: pretrain::Size,
+    variant: variants::Variant,
     tokens: u64,
 }
 
@@ -31,14 +34,15 @@ fn main() -> Outcome<()> {
     std::fs::create_dir_all(&options.work)?;
     let texts = data::read(&options.data)?;
     let tokenizer = tokenizer(&options.out.join("tokenizer.json"), &texts)?;
-    let rows = data::rows(&texts, &tokenizer)?;
+    let rows = data::rows(&texts, &tokenizer, options.variant)?;
     eprintln!(
         "{} training rows of {} tokens, {} held out",
         rows.train.len(),
         rows.train.iter().map(|row| row.tokens.len()).sum::<usize>(),
         rows.held_out.len()
     );
-    pretrain::run(&rows, options.size, &options.work, &options.out, options.tokens)
+    let plan = pretrain::Plan { size: options.size, variant: options.variant, tokens: options.tokens };
+    pretrain::run(&rows, plan, &options.work, &options.out)
 }
 
 fn options() -> Outcome<Options> {
@@ -47,6 +51,7 @@ fn options() -> Outcome<Options> {
         out: "lab/base".into(),
         work: "target/base".into(),
         size: pretrain::Size::Tiny,
+        variant: variants::STANDARD,
         tokens: 20_000_000,
     };
     let mut arguments = std::env::args().skip(1);
@@ -59,6 +64,12 @@ fn options() -> Outcome<Options> {
             "--size" => {
                 options.size = pretrain::Size::parse(&value)
                     .ok_or_else(|| format!("--size {value}: expected small, tiny or large"))?;
+            }
+            "--variant" => {
+                options.variant = variants::find(&value).ok_or_else(|| {
+                    let known: Vec<&str> = variants::VARIANTS.iter().map(|variant| variant.name).collect();
+                    format!("--variant {value}: expected one of {}", known.join(", "))
+                })?;
             }
             "--tokens" => options.tokens = value.parse()?,
             _ => return Err(format!("unknown option {flag}").into()),

@@ -14,6 +14,7 @@ use foretune_engine::{
 
 use crate::Outcome;
 use crate::data::Rows;
+use crate::variants::Variant;
 use crate::vocabulary::PIECES;
 
 const STEP_TOKENS: usize = 4096;
@@ -22,7 +23,6 @@ const WARM_UP_STEPS: f64 = 100.0;
 const DECAY_SHARE: f64 = 0.25;
 const CLIP: f64 = 1.0;
 const SAVE_EVERY_STEPS: u64 = 100;
-const SEED: u64 = 1;
 
 /// The lab's three sizes: one tokenizer, four layers, wider and wider.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,17 +89,26 @@ struct Progress {
     seconds: f64,
 }
 
-pub fn run(rows: &Rows, size: Size, work: &Path, out: &Path, planned_tokens: u64) -> Outcome<()> {
-    let mut model = Model::random(&size.config(), SEED, &LoadOptions::cpu())?;
+#[derive(Debug, Clone, Copy)]
+pub struct Plan {
+    pub size: Size,
+    pub variant: Variant,
+    pub tokens: u64,
+}
+
+pub fn run(rows: &Rows, plan: Plan, work: &Path, out: &Path) -> Outcome<()> {
+    let Plan { size, variant, tokens: planned_tokens } = plan;
+    let peak_rate = variant.rate.unwrap_or(size.peak_rate());
+    let mut model = Model::random(&size.config(), variant.seed, &LoadOptions::cpu())?;
     model.train_all()?;
     let mut progress = resume(&mut model, work)?;
     let decay_start = (planned_tokens as f64 * (1.0 - DECAY_SHARE)) as u64;
     let settings = AdamW { beta1: 0.9, beta2: 0.95, eps: 1e-8, weight_decay: 0.05 };
-    let mut order = epoch_order(rows, progress.epoch);
+    let mut order = epoch_order(rows, variant.seed + progress.epoch);
     let mut clock = Instant::now();
     while progress.tokens < planned_tokens {
         let was_before_decay = progress.tokens < decay_start;
-        let batch = next_batch(rows, &mut order, &mut progress);
+        let batch = next_batch(rows, variant.seed, &mut order, &mut progress);
         let targets: usize = batch.iter().map(|row| row.target_count()).sum();
         let scale = 1.0 / targets as f64;
         let mut gradients = Gradients::default();
@@ -111,7 +120,7 @@ pub fn run(rows: &Rows, size: Size, work: &Path, out: &Path, planned_tokens: u64
         }
         let gradient = gradients.flatten(model.trained.parameters()?)?;
         let norm = inner(&gradient, &gradient)?.sqrt();
-        let rate = size.peak_rate() * rate_share(&progress, planned_tokens);
+        let rate = peak_rate * rate_share(&progress, planned_tokens);
         model.step(&settings, &gradient, rate, (CLIP / norm.max(1e-12)).min(1.0))?;
         progress.steps += 1;
         progress.tokens += batch.iter().map(|row| row.tokens.len() as u64).sum::<u64>();
@@ -153,19 +162,24 @@ fn rate_share(progress: &Progress, planned_tokens: u64) -> f64 {
     warm * (left / DECAY_SHARE).clamp(0.0, 1.0)
 }
 
-fn epoch_order(rows: &Rows, epoch: u64) -> Vec<usize> {
+fn epoch_order(rows: &Rows, seed: u64) -> Vec<usize> {
     let mut order: Vec<usize> = (0..rows.train.len()).collect();
-    order.sort_by_key(|index| combine(SEED + epoch, *index as u64));
+    order.sort_by_key(|index| combine(seed, *index as u64));
     order
 }
 
-fn next_batch<'a>(rows: &'a Rows, order: &mut Vec<usize>, progress: &mut Progress) -> Vec<&'a Row> {
+fn next_batch<'a>(
+    rows: &'a Rows,
+    seed: u64,
+    order: &mut Vec<usize>,
+    progress: &mut Progress,
+) -> Vec<&'a Row> {
     let (mut batch, mut tokens) = (Vec::new(), 0);
     while tokens < STEP_TOKENS {
         if progress.next_row as usize >= order.len() {
             progress.epoch += 1;
             progress.next_row = 0;
-            *order = epoch_order(rows, progress.epoch);
+            *order = epoch_order(rows, seed + progress.epoch);
         }
         let row = &rows.train[order[progress.next_row as usize]];
         progress.next_row += 1;

@@ -66,7 +66,7 @@ pub fn kind(device: &Device) -> String {
 }
 
 #[cfg(target_arch = "x86_64")]
-fn instructions() -> &'static str {
+pub fn instructions() -> &'static str {
     if std::arch::is_x86_feature_detected!("avx512f") {
         "avx512f"
     } else if std::arch::is_x86_feature_detected!("avx2") {
@@ -77,7 +77,7 @@ fn instructions() -> &'static str {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn instructions() -> &'static str {
+pub fn instructions() -> &'static str {
     "?"
 }
 

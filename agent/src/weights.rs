@@ -135,6 +135,29 @@ fn find(name: &str) -> Result<PathBuf> {
     )
 }
 
+/// Names by which models of this machine can be used, the bundled one first.
+pub fn known_models() -> Vec<String> {
+    let mut names = vec![TINY.to_owned()];
+    let hub = cache().map(|cache| cache.join("hub"));
+    let folders = hub.ok().filter(|hub| files::is_folder(hub)).and_then(|hub| files::list(&hub).ok());
+    for folder in folders.into_iter().flatten() {
+        let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let name = name.strip_prefix("models--").map(|name| name.replace("--", "/"));
+        names.extend(name.filter(|name| find(name).is_ok()));
+    }
+    names
+}
+
+/// Of the model's shape alone; `None` where it is none that can be trained here.
+pub fn parameters(name: &str) -> Option<u64> {
+    let config = if name == TINY {
+        tiny::CONFIG.to_owned()
+    } else {
+        files::read_text(&find(name).ok()?.join("config.json")).ok()?
+    };
+    Some(ModelConfig::from_json(&config).ok()?.parameter_count())
+}
+
 fn cache() -> Result<PathBuf> {
     if let Some(home) = std::env::var_os("HF_HOME") {
         return Ok(home.into());

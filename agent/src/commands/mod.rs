@@ -3,6 +3,7 @@
 pub mod check;
 mod collect;
 mod dev;
+mod doctor;
 mod fit;
 mod forecast;
 mod probe;
@@ -31,6 +32,7 @@ pub enum Command {
     Forecast(Box<forecast::Forecast>),
     Probe(Box<probe::Probe>),
     Serve(serve::Serve),
+    Doctor(doctor::Doctor),
     #[command(hide = true)]
     Dev(dev::Dev),
     Tune(Box<tune::Tune>),
@@ -46,6 +48,7 @@ pub fn run(command: Command) -> Result<Answer> {
         Command::Forecast(arguments) => forecast::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Dev(arguments) => dev::run(&arguments),
         Command::Tune(arguments) => tune::run(&arguments),
     }

@@ -11,12 +11,11 @@ use serde_json::{Value, json};
 
 use super::Answer;
 use crate::devices::{self, DeviceChoice};
-use crate::files;
-use crate::terminal;
 use crate::training::{
     HELD_OUT_ROWS, RecipeFlags, Run, Sampling, beside, drive, general_rows, read_rows, split,
 };
 use crate::weights::ModelFolder;
+use crate::{files, job, terminal};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Stop {
@@ -55,6 +54,12 @@ pub struct Probe {
     /// What the columns mean, such as instruction=question,output=reply
     #[arg(long, value_name = "KEY=COLUMN,…", value_parser = super::check::parse_mapping)]
     map: Option<foretune_core::schema::Mapping>,
+    /// The file is a sample, in the order of the hashes, of a file with this many rows to train on
+    #[arg(long, hide = true, value_name = "ROWS", requires = "fingerprint")]
+    sampled_from: Option<u64>,
+    /// Of the file that was sampled
+    #[arg(long, hide = true, value_name = "HEX", requires = "sampled_from")]
+    fingerprint: Option<String>,
     #[command(flatten)]
     recipe: RecipeFlags,
     /// Print the result as JSON
@@ -69,8 +74,13 @@ pub fn run(arguments: &Probe) -> Result<Answer> {
     let folder = ModelFolder::open(&arguments.model)?;
     let wanted =
         usize::try_from(arguments.steps)?.saturating_mul(recipe.batch_size).saturating_add(HELD_OUT_ROWS);
-    let sampling = Sampling { rows: wanted, seed: recipe.seed, sequence_length: recipe.sequence_length };
-    let dataset = read_rows(&arguments.file, &folder, arguments.map.as_ref(), sampling)?;
+    let sampling = Sampling::new(wanted, &recipe);
+    let is_sample = arguments.sampled_from.is_some();
+    let sampling_file = Sampling { in_order: is_sample, ..sampling };
+    let mut dataset = read_rows(&arguments.file, &folder, arguments.map.as_ref(), sampling_file)?;
+    if let Some(rows) = arguments.sampled_from {
+        dataset.usable = rows.max(dataset.usable);
+    }
     let evaluation = match &arguments.eval {
         Some(path) => {
             let sampling = Sampling { rows: arguments.eval_rows, ..sampling };
@@ -98,7 +108,7 @@ pub fn run(arguments: &Probe) -> Result<Answer> {
         "model_config": folder.config.to_json(),
         "template": folder.template,
         "device": devices::name(&device),
-        "dataset": format!("{:016x}", dataset.fingerprint),
+        "dataset": arguments.fingerprint.clone().unwrap_or_else(|| format!("{:016x}", dataset.fingerprint)),
         "rows": dataset.usable,
         "skipped": dataset.skipped,
         "truncated": dataset.truncated,
@@ -118,6 +128,7 @@ pub fn run(arguments: &Probe) -> Result<Answer> {
     let mut trainer = Trainer::new(folder.load(&load)?, data, options)?;
     fixed.set("trained_parameters", trainer.model.trained.parameters()?.len() as f64);
     let checkpoint = arguments.out.as_deref().map(beside);
+    job::tell_start(&header, &trainer, &fixed);
     let run = Run { header, trace: arguments.out.clone(), checkpoint: checkpoint.clone() };
     let outcome = drive(&mut trainer, &run)?;
     if let Some(path) = checkpoint.filter(|path| trainer.stopped().is_some() && files::exists(path)) {

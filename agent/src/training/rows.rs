@@ -9,9 +9,9 @@ use foretune_core::formats::{self, Opened};
 use foretune_core::hash::{combine, hash_bytes};
 use foretune_core::schema::{self, Mapping};
 use foretune_core::source::ByteSource;
-use foretune_engine::Row;
 use foretune_engine::general_text::PASSAGES;
 use foretune_engine::template::Template;
+use foretune_engine::{Recipe, Row};
 
 use crate::files::FileSource;
 use crate::weights::ModelFolder;
@@ -26,6 +26,14 @@ pub struct Sampling {
     pub seed: u64,
     /// Longer rows are cut at their end.
     pub sequence_length: usize,
+    /// Take rows as they stand: they were put in the order of their hashes before.
+    pub in_order: bool,
+}
+
+impl Sampling {
+    pub fn new(rows: usize, recipe: &Recipe) -> Self {
+        Self { rows, seed: recipe.seed, sequence_length: recipe.sequence_length, in_order: false }
+    }
 }
 
 #[derive(Debug)]
@@ -89,7 +97,7 @@ pub fn rows_of<S: ByteSource>(
                 dataset.skipped += 1;
                 continue;
             };
-            let key = (combine(sampling.seed, hash), number);
+            let key = (if sampling.in_order { 0 } else { combine(sampling.seed, hash) }, number);
             let is_full = kept.len() >= sampling.rows;
             if is_full && kept.last_key_value().is_some_and(|(last, _)| *last < key) {
                 dataset.usable += 1;

@@ -92,6 +92,8 @@ pub const MAX_JOB_ATTEMPTS: u32 = 5;
 /// Bytes of one line that a job logs, and of one name or path in a message.
 pub const MAX_LOG_BYTES: usize = 4 << 10;
 pub const MAX_NAME_BYTES: usize = 4 << 10;
+/// What a refusal quotes.
+pub const MAX_REFUSAL_BYTES: usize = 1000;
 /// Connections at a time, and jobs that one of them follows.
 pub const MAX_CLIENTS: usize = 64;
 pub const MAX_SUBSCRIPTIONS: usize = 16;

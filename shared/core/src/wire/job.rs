@@ -215,12 +215,20 @@ impl JobSpec {
 
     /// Paths of the agent's computer that the client chose.
     pub fn names_paths(&self) -> bool {
-        match self {
-            Self::Collect(_) | Self::Fit(_) => true,
-            Self::Pull(_) => false,
-            _ => self.data().iter().any(|data| matches!(data, Data::Path(_))),
-        }
+        let model = match self {
+            Self::Collect(_) | Self::Fit(_) => return true,
+            Self::Pull(spec) => &spec.model,
+            Self::Probe(spec) => &spec.model,
+            Self::Tune(spec) => &spec.model,
+            Self::Check(_) => "",
+        };
+        is_path(model) || self.data().iter().any(|data| matches!(data, Data::Path(_)))
     }
+}
+
+/// Models go by names such as `tiny` or `Qwen/Qwen2.5-0.5B`.
+fn is_path(model: &str) -> bool {
+    model.starts_with(['/', '.', '~']) || model.contains("..") || model.contains(['\\', ':'])
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

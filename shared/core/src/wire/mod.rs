@@ -48,6 +48,12 @@ pub struct FromServer {
     pub message: ServerMessage,
 }
 
+impl FromClient {
+    pub fn to_json(&self) -> String {
+        serde_json::to_string(self).expect("messages have text keys only")
+    }
+}
+
 impl FromServer {
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).expect("messages have text keys only")

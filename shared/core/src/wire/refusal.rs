@@ -76,7 +76,13 @@ pub struct Refusal {
 
 impl Refusal {
     pub fn new(rule: Rule, message: impl Into<String>) -> Self {
-        Self { rule, message: message.into(), fix: rule.fix().to_owned() }
+        let mut message = message.into();
+        // Part of it is what the client sent.
+        if message.len() > limits::MAX_REFUSAL_BYTES {
+            message.truncate(message.floor_char_boundary(limits::MAX_REFUSAL_BYTES));
+            message.push('…');
+        }
+        Self { rule, message, fix: rule.fix().to_owned() }
     }
 
     #[must_use]

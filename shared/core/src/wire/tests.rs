@@ -49,6 +49,8 @@ fn a_message_that_cannot_be_read_is_refused_by_its_rule() {
         r#"{"type":"start","job":{"kind":"probe","data":{"path":"a"},"model":"tiny","recipe":{"lr":1}}}"#;
     let (_, refusal) = read_client(typo).unwrap_err();
     assert!(refusal.message.contains("lr"), "{refusal}");
+    let long_key = format!(r#"{{"type":"start","job":{{"kind":"check","{long}":1}}}}"#);
+    assert!(read_client(&long_key).unwrap_err().1.message.len() < 1100);
     assert_eq!(read_client(r#"{"id":9,"type":"nothing"}"#).unwrap_err().0, Some(9));
 }
 
@@ -69,5 +71,14 @@ fn rules_have_different_names_and_say_what_to_do() {
         assert!(Rule::ALL[..index].iter().all(|other| other.name() != rule.name()));
         let text = serde_json::to_string(rule).unwrap();
         assert_eq!(text, format!("\"{}\"", rule.name()));
+    }
+}
+
+#[test]
+fn a_model_by_its_place_is_a_path() {
+    let names = |model: &str| JobSpec::Pull(PullSpec { model: model.into() }).names_paths();
+    assert!(!names("tiny") && !names("Qwen/Qwen2.5-0.5B"));
+    for path in ["/models/a", "./a", "../a", "a/../../b", "~/a", "C:\\a"] {
+        assert!(names(path), "{path}");
     }
 }

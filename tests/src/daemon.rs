@@ -155,8 +155,11 @@ impl Answered {
 pub fn request(port: u16, method: &str, path: &str, headers: &[(&str, &str)]) -> Answered {
     let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
     stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    let headers: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
-    write!(stream, "{method} {path} HTTP/1.1\r\n{headers}Connection: close\r\n\r\n").unwrap();
+    write!(stream, "{method} {path} HTTP/1.1\r\n").unwrap();
+    for (name, value) in headers {
+        write!(stream, "{name}: {value}\r\n").unwrap();
+    }
+    write!(stream, "Connection: close\r\n\r\n").unwrap();
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).unwrap();
     let text = String::from_utf8_lossy(&bytes).into_owned();
@@ -204,7 +207,7 @@ impl Client {
     pub fn hello(&mut self, token: &str) -> Value {
         let welcome = self.ask(json!({"type": "hello", "protocol": 1, "min_version": 1, "token": token}));
         if welcome["type"] == "welcome" {
-            assert_eq!(self.next()["type"], "jobs");
+            assert_eq!(self.hear()["type"], "jobs");
         }
         welcome
     }
@@ -222,7 +225,7 @@ impl Client {
         self.socket.send(message).is_ok()
     }
 
-    /// Says it and returns the answer; what comes before waits for `next`.
+    /// Says it and returns the answer; what comes before waits for `hear`.
     pub fn ask(&mut self, mut message: Value) -> Value {
         self.asked += 1;
         message["id"] = self.asked.into();
@@ -236,7 +239,7 @@ impl Client {
         }
     }
 
-    pub fn next(&mut self) -> Value {
+    pub fn hear(&mut self) -> Value {
         match self.waiting.pop_front() {
             Some(waiting) => waiting,
             None => self.read().expect("a message comes before the end"),
@@ -292,7 +295,7 @@ impl Client {
     /// The next event of a job for which this holds; those before it are dropped.
     pub fn event(&mut self, job: u64, wanted: impl Fn(&Value) -> bool) -> Value {
         loop {
-            let heard = self.next();
+            let heard = self.hear();
             if heard["type"] == "event" && heard["job"] == job && wanted(&heard) {
                 return heard;
             }

@@ -137,7 +137,7 @@ fn a_message_of_ten_megabytes_ends_its_connection_and_nothing_else() {
     // Just below it is read.
     let text = json!({"id": 7, "type": "ping", "filling": "x".repeat((1 << 20) - 100)}).to_string();
     other.say_raw(Message::text(text));
-    assert_eq!(other.next()["re"], 7);
+    assert_eq!(other.hear()["re"], 7);
 }
 
 #[test]

@@ -79,7 +79,7 @@ pub fn run(arguments: &Probe) -> Result<Answer> {
     let sampling_file = Sampling { in_order: is_sample, ..sampling };
     let mut dataset = read_rows(&arguments.file, &folder, arguments.map.as_ref(), sampling_file)?;
     if let Some(rows) = arguments.sampled_from {
-        dataset.usable = rows.max(dataset.usable);
+        dataset.usable = rows.saturating_sub(dataset.skipped).max(dataset.usable);
     }
     let evaluation = match &arguments.eval {
         Some(path) => {

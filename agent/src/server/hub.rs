@@ -258,7 +258,7 @@ impl Hub {
 
     fn begin_next(&self) -> Option<(JobId, Option<JobInfo>)> {
         let mut shared = self.lock();
-        let job = shared.desk.next()?;
+        let job = shared.desk.start_next()?;
         let attempt = shared.desk.attempts(job);
         let begun = begin(&mut shared, job, attempt);
         if let Err(error) = &begun {

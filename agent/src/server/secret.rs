@@ -1,6 +1,7 @@
 //! The secret that pairs a page with this agent: in a file that only its owner may read, and in the fragment of a
 //! link, which browsers send to nobody. For a link that other programs see there is a code that works once.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
@@ -43,13 +44,12 @@ impl Secret {
                     Some(files::read_text(&path)?.trim().to_owned()).filter(|text| text.len() == 2 * BYTES);
             }
         }
-        let lasting = match known {
-            Some(known) => known,
-            None => {
-                let fresh = random_hex()?;
-                files::write_private(&path, format!("{fresh}\n").as_bytes())?;
-                fresh
-            }
+        let lasting = if let Some(known) = known {
+            known
+        } else {
+            let fresh = random_hex()?;
+            files::write_private(&path, format!("{fresh}\n").as_bytes())?;
+            fresh
         };
         Ok(Self { lasting, once: Mutex::new(None) })
     }
@@ -86,7 +86,10 @@ fn is_same(given: &str, known: &str) -> bool {
 pub fn random_hex() -> Result<String> {
     let mut bytes = [0; BYTES];
     getrandom::fill(&mut bytes).map_err(|error| anyhow!("the system gives no random numbers: {error}"))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(bytes.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    }))
 }
 
 /// The link that pairs a page at this address with the agent there, or, for another site's page, with the agent at
@@ -121,7 +124,6 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    #[expect(clippy::disallowed_methods, reason = "the test spoils the file's mode")]
     fn a_secret_that_others_could_read_is_replaced() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();

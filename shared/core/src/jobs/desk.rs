@@ -90,7 +90,7 @@ impl Desk {
     }
 
     /// The job to start now, if any; it counts as running from here on.
-    pub fn next(&mut self) -> Option<JobId> {
+    pub fn start_next(&mut self) -> Option<JobId> {
         let begun = |entry: &Entry| matches!(entry.state, JobState::Running | JobState::Stopping);
         let device_is_free = self.count(|entry| begun(entry) && entry.needs_device) == 0;
         let light_is_free = self.count(|entry| begun(entry) && !entry.needs_device) < LIGHT_JOBS;
@@ -177,13 +177,13 @@ mod tests {
         for (job, needs_device) in [(1, true), (2, true), (3, false), (4, false), (5, false)] {
             desk.submit(job, needs_device).unwrap();
         }
-        let started: Vec<JobId> = std::iter::from_fn(|| desk.next()).collect();
+        let started: Vec<JobId> = std::iter::from_fn(|| desk.start_next()).collect();
         assert_eq!(started, [1, 3, 4]);
         assert_eq!(desk.ended(1, End::Finished), JobState::Done);
-        assert_eq!(desk.next(), Some(2));
+        assert_eq!(desk.start_next(), Some(2));
         assert_eq!(desk.ended(3, End::Failed), JobState::Failed);
-        assert_eq!(desk.next(), Some(5));
-        assert_eq!(desk.next(), None);
+        assert_eq!(desk.start_next(), Some(5));
+        assert_eq!(desk.start_next(), None);
     }
 
     #[test]
@@ -202,7 +202,7 @@ mod tests {
         let mut desk = Desk::default();
         desk.submit(1, true).unwrap();
         assert_eq!(desk.ask(1, Wish::StopEarly).unwrap_err().rule, Rule::WrongState);
-        desk.next();
+        desk.start_next();
         assert_eq!(desk.ask(1, Wish::StopEarly).unwrap(), JobState::Stopping);
         assert_eq!(desk.ask(1, Wish::Cancel).unwrap(), JobState::Stopping);
         assert_eq!(desk.ask(1, Wish::StopEarly).unwrap(), JobState::Stopping);
@@ -218,12 +218,12 @@ mod tests {
         assert_eq!(desk.restore(3, JobState::Stopping, true, 1, Some(Wish::Cancel)), JobState::Cancelled);
         assert_eq!(desk.restore(4, JobState::Stopping, false, 1, Some(Wish::StopEarly)), JobState::Queued);
         assert_eq!(desk.restore(5, JobState::Done, true, 1, None), JobState::Done);
-        assert_eq!(desk.next(), Some(1));
+        assert_eq!(desk.start_next(), Some(1));
         assert_eq!(desk.attempts(1), 2);
-        assert_eq!(desk.next(), Some(4));
+        assert_eq!(desk.start_next(), Some(4));
         assert_eq!(desk.state(4), Some(JobState::Stopping));
         assert_eq!(desk.ended(1, End::Interrupted), JobState::Queued);
-        assert_eq!(desk.next(), Some(1));
+        assert_eq!(desk.start_next(), Some(1));
     }
 
     proptest! {
@@ -242,7 +242,7 @@ mod tests {
                         }
                         None
                     }
-                    2 => desk.next().map(|job| (job, JobState::Running)),
+                    2 => desk.start_next().map(|job| (job, JobState::Running)),
                     _ => {
                         let known: Vec<u64> = devices.keys().copied().collect();
                         let Some(job) = known.get(job as usize % known.len().max(1)).copied() else { continue };

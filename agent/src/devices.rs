@@ -71,7 +71,7 @@ pub fn kind(device: &Device) -> String {
 }
 
 #[cfg(target_arch = "x86_64")]
-fn instructions() -> &'static str {
+pub fn instructions() -> &'static str {
     if std::arch::is_x86_feature_detected!("avx512f") {
         "avx512f"
     } else if std::arch::is_x86_feature_detected!("avx2") {
@@ -82,7 +82,7 @@ fn instructions() -> &'static str {
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn instructions() -> &'static str {
+pub fn instructions() -> &'static str {
     "?"
 }
 

@@ -50,6 +50,55 @@ pub fn create_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(|error| FileError::new("create the folder", path, error))
 }
 
+/// A folder that only its owner may look into.
+pub fn create_private_folder(path: &Path) -> Result<()> {
+    create_folder(path)?;
+    restrict(path, 0o700)
+}
+
+/// As `write_atomically`, for its owner's eyes only, from the first byte on.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut output = AtomicFile::create(path)?;
+    restrict(&output.temporary, 0o600)?;
+    output.write_all(bytes).map_err(|error| FileError::new("write", path, error))?;
+    output.finish()
+}
+
+#[cfg(unix)]
+fn restrict(path: &Path, mode: u32) -> Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))
+        .map_err(|error| FileError::new("restrict", path, error))
+}
+
+#[cfg(not(unix))]
+fn restrict(_: &Path, _: u32) -> Result<()> {
+    Ok(())
+}
+
+/// Whether others than its owner may read it.
+#[cfg(unix)]
+pub fn is_open_to_others(path: &Path) -> Result<bool> {
+    use std::os::unix::fs::PermissionsExt;
+    let metadata = fs::metadata(path).map_err(|error| FileError::new("look at", path, error))?;
+    Ok(metadata.permissions().mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+pub fn is_open_to_others(_: &Path) -> Result<bool> {
+    Ok(false)
+}
+
+/// Nothing where it is not there.
+pub fn remove_folder(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(FileError::new("remove the folder", path, error))
+        }
+        _ => Ok(()),
+    }
+}
+
 pub fn remove(path: &Path) -> Result<()> {
     fs::remove_file(path).map_err(|error| FileError::new("remove", path, error))
 }

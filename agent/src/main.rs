@@ -7,16 +7,21 @@ mod commands;
 mod devices;
 mod files;
 mod interrupt;
+mod job;
 mod lab;
+mod machine;
 mod models;
 mod server;
+mod state;
 mod terminal;
 mod tokenizer;
 mod training;
 mod weights;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Result;
 use clap::Parser;
 
 use commands::{Answer, Command};
@@ -27,10 +32,20 @@ use commands::{Answer, Command};
 struct Arguments {
     #[command(subcommand)]
     command: Command,
+    /// Be a job of the daemon: events on stdout, its wishes on stdin, this lock held while it works
+    #[arg(long, hide = true, value_name = "LOCK")]
+    as_job: Option<PathBuf>,
+}
+
+fn run(arguments: Arguments) -> Result<Answer> {
+    let lock = arguments.as_job.as_deref().map(job::begin).transpose()?;
+    let answer = commands::run(arguments.command);
+    drop(lock);
+    answer
 }
 
 fn main() -> ExitCode {
-    match commands::run(Arguments::parse().command) {
+    match run(Arguments::parse()) {
         Ok(Answer::Yes) => ExitCode::SUCCESS,
         Ok(Answer::No) => ExitCode::from(1),
         Err(error) if terminal::is_broken_pipe(&error) => ExitCode::SUCCESS,

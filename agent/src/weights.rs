@@ -146,6 +146,26 @@ fn find(name: &str) -> Result<PathBuf> {
     })
 }
 
+/// Names by which models of this machine can be used, the bundled one first.
+pub fn known_models() -> Vec<String> {
+    let held = Cache::of_environment().and_then(|cache| cache.list()).unwrap_or_default();
+    let mut names: Vec<String> =
+        held.into_iter().map(|held| held.name).filter(|name| find(name).is_ok()).collect();
+    names.dedup();
+    names.insert(0, TINY.to_owned());
+    names
+}
+
+/// Of the model's shape alone; `None` where it is none that can be trained here.
+pub fn parameters(name: &str) -> Option<u64> {
+    let config = if name == TINY {
+        tiny::CONFIG.to_owned()
+    } else {
+        files::read_text(&find(name).ok()?.join("config.json")).ok()?
+    };
+    Some(ModelConfig::from_json(&config).ok()?.parameter_count())
+}
+
 /// A model's opened weights.
 #[derive(Debug)]
 pub enum Weights {

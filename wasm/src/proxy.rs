@@ -121,7 +121,7 @@ impl ProxyProbe {
         let mapping = mapping.map_err(|error| Failure::new(error.to_string(), "Choose the columns again"))?;
         let base = Base::read(config, weights, tokenizer)?;
         let wanted = (options.steps as usize).saturating_mul(recipe.batch_size).saturating_add(HELD_OUT_ROWS);
-        let sampling = Sampling { rows: wanted, seed: recipe.seed, sequence_length: recipe.sequence_length };
+        let sampling = Sampling::new(wanted, &recipe);
         let dataset = base.rows(file, mapping.as_ref(), sampling)?;
         let clean = if evaluation.is_empty() {
             Vec::new()

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use foretune_core::wire::EventBody;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::summary;
@@ -19,6 +20,7 @@ impl Progress {
     pub fn new(total_bytes: u64) -> Self {
         let bar =
             if terminal::shows_progress() { ProgressBar::new(total_bytes) } else { ProgressBar::hidden() };
+        bar.set_length(total_bytes);
         let style = ProgressStyle::with_template(
             "{bar:30} {bytes}/{total_bytes}  {bytes_per_sec}  {msg} rows  {eta} left",
         );
@@ -28,6 +30,8 @@ impl Progress {
 
     pub fn at(&mut self, bytes: u64, rows: u64) {
         if self.drawn.elapsed() > REDRAW_EVERY {
+            let total = self.bar.length();
+            terminal::event(&EventBody::Progress { done: bytes, total, unit: "bytes".to_owned() });
             self.bar.set_position(bytes);
             self.bar.set_message(summary::grouped(rows));
             self.drawn = Instant::now();

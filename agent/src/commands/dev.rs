@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use foretune_core::{features, findings};
+use foretune_core::{features, findings, wire};
 
 use super::Answer;
 use crate::{files, terminal};
@@ -34,9 +34,11 @@ pub fn run(arguments: &Dev) -> Result<Answer> {
 
 fn docs(folder: &std::path::Path, check: bool) -> Result<Answer> {
     let mut stale = Vec::new();
-    for (name, text) in
-        [("findings.md", findings::registry::markdown()), ("features.md", features::markdown())]
-    {
+    for (name, text) in [
+        ("findings.md", findings::registry::markdown()),
+        ("features.md", features::markdown()),
+        ("protocol.md", wire::markdown()),
+    ] {
         let path = folder.join(name);
         let known = files::exists(&path).then(|| files::read_text(&path)).transpose()?;
         if known.as_ref() == Some(&text) {

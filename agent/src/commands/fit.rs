@@ -10,6 +10,7 @@ use foretune_core::predict::fit::Metrics;
 use foretune_core::predict::predictor::Predictor;
 use foretune_core::predict::recalibrate::recalibrate;
 use foretune_core::runs::{Label, RunRecord, RunsReader};
+use foretune_core::wire::EventBody;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
@@ -99,6 +100,11 @@ pub fn run(arguments: &Fit) -> Result<Answer> {
     };
     let bar = progress_bar();
     let built = build(&runs, &options, |done, of| {
+        terminal::event(&EventBody::Progress {
+            done: done as u64,
+            total: Some(of as u64),
+            unit: "fits".into(),
+        });
         bar.set_length(of as u64);
         bar.set_position(done as u64);
     });

@@ -3,6 +3,7 @@
 pub mod check;
 mod collect;
 mod dev;
+mod doctor;
 mod fit;
 mod forecast;
 mod indicators;
@@ -34,6 +35,7 @@ pub enum Command {
     Models(models::Models),
     Probe(Box<probe::Probe>),
     Serve(serve::Serve),
+    Doctor(doctor::Doctor),
     #[command(hide = true)]
     Dev(dev::Dev),
     Tune(Box<tune::Tune>),
@@ -50,6 +52,7 @@ pub fn run(command: Command) -> Result<Answer> {
         Command::Models(arguments) => models::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
+        Command::Doctor(arguments) => doctor::run(&arguments),
         Command::Dev(arguments) => dev::run(&arguments),
         Command::Tune(arguments) => tune::run(&arguments),
     }

@@ -12,12 +12,11 @@ use serde_json::{Value, json};
 use super::Answer;
 use super::indicators::Indicators;
 use crate::devices::{self, DeviceChoice};
-use crate::files;
-use crate::terminal;
 use crate::training::{
     HELD_OUT_ROWS, RecipeFlags, Run, Sampling, beside, drive, general_rows, read_rows, split,
 };
 use crate::weights::ModelFolder;
+use crate::{files, job, terminal};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Stop {
@@ -59,6 +58,12 @@ pub struct Probe {
     /// Train nothing: measure perplexity, gap filling and answers after solved rows, as `rank checkpoints` reads them
     #[arg(long)]
     indicators: bool,
+    /// The file is a sample, in the order of the hashes, of a file with this many rows to train on
+    #[arg(long, hide = true, value_name = "ROWS", requires = "fingerprint")]
+    sampled_from: Option<u64>,
+    /// Of the file that was sampled
+    #[arg(long, hide = true, value_name = "HEX", requires = "sampled_from")]
+    fingerprint: Option<String>,
     #[command(flatten)]
     recipe: RecipeFlags,
     /// Print the result as JSON
@@ -86,8 +91,13 @@ pub fn run(arguments: &Probe) -> Result<Answer> {
     }
     let wanted =
         usize::try_from(arguments.steps)?.saturating_mul(recipe.batch_size).saturating_add(HELD_OUT_ROWS);
-    let sampling = Sampling { rows: wanted, seed: recipe.seed, sequence_length: recipe.sequence_length };
-    let dataset = read_rows(&arguments.file, &folder, arguments.map.as_ref(), sampling)?;
+    let sampling = Sampling::new(wanted, &recipe);
+    let is_sample = arguments.sampled_from.is_some();
+    let sampling_file = Sampling { in_order: is_sample, ..sampling };
+    let mut dataset = read_rows(&arguments.file, &folder, arguments.map.as_ref(), sampling_file)?;
+    if let Some(rows) = arguments.sampled_from {
+        dataset.usable = rows.saturating_sub(dataset.skipped).max(dataset.usable);
+    }
     let evaluation = match &arguments.eval {
         Some(path) => {
             let sampling = Sampling { rows: arguments.eval_rows, ..sampling };
@@ -114,7 +124,7 @@ pub fn run(arguments: &Probe) -> Result<Answer> {
         "model_config": folder.config.to_json(),
         "template": folder.template,
         "device": devices::name(&device),
-        "dataset": format!("{:016x}", dataset.fingerprint),
+        "dataset": arguments.fingerprint.clone().unwrap_or_else(|| format!("{:016x}", dataset.fingerprint)),
         "rows": dataset.usable,
         "skipped": dataset.skipped,
         "truncated": dataset.truncated,
@@ -134,6 +144,7 @@ pub fn run(arguments: &Probe) -> Result<Answer> {
     let mut trainer = Trainer::new(folder.load(&load)?, data, options)?;
     fixed.set("trained_parameters", trainer.model.trained.parameters()?.len() as f64);
     let checkpoint = arguments.out.as_deref().map(beside);
+    job::tell_start(&header, &trainer, &fixed);
     let run = Run { header, trace: arguments.out.clone(), checkpoint: checkpoint.clone() };
     let outcome = drive(&mut trainer, &run)?;
     if let Some(path) = checkpoint.filter(|path| trainer.stopped().is_some() && files::exists(path)) {

@@ -13,10 +13,9 @@ use serde_json::{Value, json};
 use super::Answer;
 use super::probe::{features, finite};
 use crate::devices::{self, DeviceChoice};
-use crate::files;
-use crate::terminal;
 use crate::training::{Quiz, QuizMarks, RecipeFlags, Run, Sampling, drive, general_rows, read_rows, split};
 use crate::weights::ModelFolder;
+use crate::{files, job, terminal};
 
 /// Fine-tune with LoRA, evaluate before and after, write adapters and the run record
 #[derive(Debug, Args)]
@@ -134,7 +133,7 @@ pub fn run(arguments: &Tune) -> Result<Answer> {
     let (device, dtype) = devices::open(arguments.device)?;
     self_test(&device, dtype)?;
     let folder = ModelFolder::open(&arguments.model)?;
-    let all = Sampling { rows: usize::MAX, seed: recipe.seed, sequence_length: recipe.sequence_length };
+    let all = Sampling::new(usize::MAX, &recipe);
     let dataset = read_rows(&arguments.file, &folder, arguments.map.as_ref(), all)?;
     let read = |path: &Path, rows| read_rows(path, &folder, arguments.map.as_ref(), Sampling { rows, ..all });
     let test = read(&arguments.eval, arguments.eval_rows)?;
@@ -189,6 +188,7 @@ pub fn run(arguments: &Tune) -> Result<Answer> {
         files::create_folder(folder)?;
     }
     let checkpoint = out.map(|folder| folder.join("checkpoint"));
+    job::tell_start(&header, &trainer, &fixed);
     let run =
         Run { header, trace: out.map(|folder| folder.join("trace.jsonl")), checkpoint: checkpoint.clone() };
     let outcome = drive(&mut trainer, &run)?;

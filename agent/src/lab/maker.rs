@@ -116,7 +116,7 @@ impl<'a> Maker<'a> {
         let bytes = json_lines(&spoiled.rows)?;
         let report = self.describe(&bytes, length, judge.clean_index.as_ref())?;
 
-        let sampling = Sampling { rows: usize::MAX, seed: planned.seed, sequence_length: length };
+        let sampling = Sampling::new(usize::MAX, &recipe);
         let mut encode = |text: &str| self.tokens.encode(text);
         let opened = formats::open(bytes.as_slice())?;
         let dataset = rows_of(opened, self.model.template, &mut encode, None, sampling)?;

@@ -3,6 +3,7 @@
 
 use std::time::{Duration, Instant};
 
+use foretune_core::wire::EventBody;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Tally;
@@ -44,14 +45,19 @@ impl Progress {
 
     /// Whether `show` would show anything: looking at a folder that many share costs them all.
     pub fn is_due(&self) -> bool {
-        terminal::shows_progress() || self.told.elapsed() >= TELL_EVERY
+        terminal::shows_progress() || terminal::is_job() || self.told.elapsed() >= TELL_EVERY
     }
 
     /// With `more` behind it.
     pub fn show(&mut self, tally: Tally, more: &str) {
+        terminal::event(&EventBody::Progress {
+            done: (tally.done + tally.failed) as u64,
+            total: Some(tally.planned as u64),
+            unit: "runs".to_owned(),
+        });
         self.bar.set_position((tally.done + tally.failed) as u64);
         let text = format!("{}{more}", self.rate(tally));
-        if !terminal::shows_progress() && self.is_due() {
+        if !terminal::shows_progress() && self.told.elapsed() >= TELL_EVERY {
             self.told = Instant::now();
             terminal::note(&format!("{} of {} runs, {text}", tally.done, tally.planned));
         }

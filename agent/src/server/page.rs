@@ -2,10 +2,11 @@
 //! so there is nothing to traverse.
 
 use foretune_core::hash::hash_bytes;
+use foretune_core::wire::{Refusal, Rule};
 use warp::http::{Response, StatusCode, header};
 use warp::hyper::body::Bytes;
 
-use super::{refuse, with_common_headers};
+use super::plain::{refuse, with_common_headers};
 
 mod embedded {
     include!(concat!(env!("OUT_DIR"), "/page_files.rs"));
@@ -26,11 +27,11 @@ pub fn answer(path: &str, known_etag: Option<&str>) -> Response<Bytes> {
         } else {
             "this binary was built without the page; build it with ./dev run"
         };
-        return refuse(StatusCode::NOT_FOUND, "path", message);
+        return refuse(&Refusal::new(Rule::Path, message));
     };
     let content = embedded::FILES[index].1;
     let etag = format!("\"{:016x}\"", hash_bytes(content, 0));
-    let builder = with_common_headers(Response::builder())
+    let builder = with_common_headers(Response::builder(), "same-origin")
         .header(header::CONTENT_TYPE, content_type(name))
         .header(header::CACHE_CONTROL, "no-cache")
         .header(header::ETAG, &etag);

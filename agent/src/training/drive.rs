@@ -5,14 +5,13 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use anyhow::{Context, Result};
+use foretune_core::wire::EventBody;
 use foretune_engine::trainer::end_line;
 use foretune_engine::{Control, Event, StopReason, Trainer};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
 
-use crate::files;
-use crate::interrupt;
-use crate::terminal;
+use crate::{files, interrupt, job, terminal};
 
 const CHECKPOINT_EVERY_STEPS: u64 = 20;
 
@@ -43,6 +42,7 @@ pub fn drive(trainer: &mut Trainer, run: &Run) -> Result<Outcome> {
             )
         })?;
         terminal::note(&format!("going on after step {}", trainer.steps_done()));
+        job::tell_all(trainer);
     }
     let stop = interrupt::stop_flag("stopping after this step");
     let mut progress = Progress::new(trainer);
@@ -63,6 +63,9 @@ pub fn drive(trainer: &mut Trainer, run: &Run) -> Result<Outcome> {
     }
     let stopped = stopped?;
     save(trainer, run)?;
+    if stopped == StopReason::Interrupted && interrupt::is_abandoned() {
+        std::process::exit(interrupt::BROKEN_OFF);
+    }
     if stopped == StopReason::Interrupted {
         let place = run.checkpoint.as_ref().map_or_else(
             || "without --out nothing of it was kept".to_owned(),
@@ -132,6 +135,7 @@ impl Progress {
     fn hear(&mut self, trainer: &Trainer, event: &Event<'_>) {
         match event {
             Event::Step(step) => {
+                terminal::event(&EventBody::Step(Box::new((*step).clone())));
                 self.step_seconds += self.last.elapsed().as_secs_f64();
                 self.tokens += step.tokens;
                 let message = format!(
@@ -145,8 +149,12 @@ impl Progress {
                         bar.set_position(step.step);
                         bar.set_message(message);
                     }
+                    None if terminal::is_job() => {}
                     None => terminal::note(&format!("step {}/{}  {message}", step.step, trainer.options.stop_after)),
                 }
+            }
+            Event::Reading(reading) if terminal::is_job() => {
+                terminal::event(&EventBody::Reading((*reading).clone()));
             }
             Event::Reading(reading) => {
                 let value = |name: &str| reading.features.get(name);

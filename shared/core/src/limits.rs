@@ -69,3 +69,41 @@ pub const MAX_COLUMN_OPERATIONS: usize = 256;
 pub const MAX_RUNS: usize = 200_000;
 /// Readings of one run.
 pub const MAX_READINGS: usize = 64;
+/// One message to the agent; larger data comes in parts.
+pub const MAX_CLIENT_MESSAGE_BYTES: usize = 1 << 20;
+/// One message of the agent; a longer report is cut before it is sent.
+pub const MAX_SERVER_MESSAGE_BYTES: usize = 16 << 20;
+/// One data set that a page hands over: the rows of a sample.
+pub const MAX_UPLOAD_BYTES: u64 = 64 << 20;
+/// Everything that was handed over and is still kept.
+pub const MAX_KEPT_UPLOAD_BYTES: u64 = 2 << 30;
+/// Uploads that one client may have begun and not finished.
+pub const MAX_OPEN_UPLOADS: usize = 4;
+/// Jobs that wait.
+pub const MAX_QUEUED_JOBS: usize = 16;
+/// Finished jobs that are kept; the oldest go first, the pinned one never.
+pub const MAX_KEPT_JOBS: usize = 1000;
+/// Jobs in one answer.
+pub const MAX_LISTED_JOBS: usize = 200;
+/// Events of one job; later ones that say how far it is are dropped, its end is not.
+pub const MAX_JOB_EVENTS: u64 = 200_000;
+/// Starts of one job: what takes the agent down with it is not tried for ever.
+pub const MAX_JOB_ATTEMPTS: u32 = 5;
+/// Bytes of one line that a job logs, and of one name or path in a message.
+pub const MAX_LOG_BYTES: usize = 4 << 10;
+pub const MAX_NAME_BYTES: usize = 4 << 10;
+/// What a refusal quotes.
+pub const MAX_REFUSAL_BYTES: usize = 1000;
+/// Connections at a time, and jobs that one of them follows.
+pub const MAX_CLIENTS: usize = 64;
+pub const MAX_SUBSCRIPTIONS: usize = 16;
+/// Events read from the log for one client at a time.
+pub const REPLAY_EVENTS: usize = 256;
+/// Milliseconds between the connection and its first message.
+pub const HELLO_DEADLINE_MS: u64 = 10_000;
+/// Wrong secrets from one origin within this time; then none is looked at until it has passed.
+pub const MAX_WRONG_SECRETS: usize = 10;
+pub const WRONG_SECRETS_MS: u64 = 60_000;
+/// Milliseconds between pings, and without a sign of life before a client is let go.
+pub const PING_MS: u64 = 15_000;
+pub const SILENCE_MS: u64 = 60_000;

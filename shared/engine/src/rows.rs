@@ -11,6 +11,7 @@ use foretune_core::source::ByteSource;
 
 use crate::batch::Row;
 use crate::general_text::PASSAGES;
+use crate::recipe::Recipe;
 use crate::template::Template;
 
 /// Most rows of the file that are kept back to measure its own loss.
@@ -23,6 +24,14 @@ pub struct Sampling {
     pub seed: u64,
     /// Longer rows are cut at their end.
     pub sequence_length: usize,
+    /// Take rows as they stand: they were put in the order of their hashes before.
+    pub in_order: bool,
+}
+
+impl Sampling {
+    pub fn new(rows: usize, recipe: &Recipe) -> Self {
+        Self { rows, seed: recipe.seed, sequence_length: recipe.sequence_length, in_order: false }
+    }
 }
 
 #[derive(Debug)]
@@ -54,7 +63,7 @@ pub fn rows_of<S: ByteSource, E: From<FormatError>>(
             dataset.skipped += 1;
             return Ok(());
         };
-        let key = (combine(sampling.seed, hash), number);
+        let key = (if sampling.in_order { 0 } else { combine(sampling.seed, hash) }, number);
         let is_full = kept.len() >= sampling.rows;
         if is_full && kept.last_key_value().is_some_and(|(last, _)| *last < key) {
             dataset.usable += 1;

@@ -11,5 +11,6 @@ pub use knowledge::{Knowledge, Known};
 pub use read::{Place, RunsError, RunsReader, read_runs};
 pub use record::{
     DatasetRecord, Elsewhere, EvaluationRecord, ModelRecord, Part, Reading, RunRecord, SCHEMA_VERSION,
+    StepRecord,
 };
 pub use table::{AnytimeTable, Label, STATIC_ONLY_STEP, noise_floor};

@@ -128,6 +128,58 @@ pub struct Reading {
     pub features: FeatureVector,
 }
 
+/// What one step of a training showed. Missing values are NaN here and null in JSON.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct StepRecord {
+    /// Counts from 1.
+    pub step: u64,
+    /// Mean loss of a trained token, before the step, in nats.
+    #[serde(with = "missing")]
+    pub loss: f64,
+    pub learning_rate: f64,
+    /// Before clipping.
+    #[serde(with = "missing")]
+    pub gradient_norm: f64,
+    /// Cosine between the gradients of the batch's two halves.
+    #[serde(with = "missing")]
+    pub gradient_cosine: f64,
+    /// Squared norms of the halves' mean gradients, averaged, and of the whole one: the noise scale's parts.
+    #[serde(with = "missing")]
+    pub half_norm_squared: f64,
+    #[serde(with = "missing")]
+    pub gradient_sparsity: f64,
+    #[serde(with = "missing")]
+    pub activation_sparsity: f64,
+    /// Length of the step relative to the length of the trained values.
+    #[serde(with = "missing")]
+    pub update_ratio: f64,
+    #[serde(with = "missing")]
+    pub token_accuracy: f64,
+    pub rows: usize,
+    pub tokens: usize,
+    pub trained_tokens: usize,
+}
+
+impl StepRecord {
+    pub fn is_finite(&self) -> bool {
+        self.loss.is_finite() && self.gradient_norm.is_finite()
+    }
+}
+
+/// JSON has no NaN.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+mod missing {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        value.is_finite().then_some(*value).serialize(serializer)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        Ok(Option::<f64>::deserialize(deserializer)?.unwrap_or(f64::NAN))
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {

@@ -16,8 +16,7 @@ use crate::evaluate::Evaluation;
 use crate::model::Model;
 use crate::recipe::Recipe;
 
-pub use reading::Reading;
-pub use step::StepRecord;
+pub use foretune_core::runs::{Reading, StepRecord};
 
 /// Depths at which a trace carries features.
 pub const DEPTHS: [u64; 8] = [0, 5, 10, 20, 35, 50, 75, 100];

@@ -3,6 +3,7 @@
 use candle_core::{Device, Tensor};
 use foretune_core::features::FeatureVector;
 use foretune_core::hash::{combine, hash_bytes};
+use foretune_core::runs::Reading;
 use serde::{Deserialize, Serialize};
 
 use super::{StepRecord, Trainer};
@@ -21,12 +22,6 @@ const RECENT: usize = 10;
 const NEIGHBOUR_ROWS: usize = 256;
 /// Length of the random shift for flatness, relative to the adapter's length.
 const SHIFT: f64 = 0.02;
-
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Reading {
-    pub step: u64,
-    pub features: FeatureVector,
-}
 
 /// Facts about the base model that later readings refer to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -1,0 +1,417 @@
+//! What connections and jobs share. A job writes its log and rings; connections read on from where they are, so a
+//! client that takes nothing costs its job nothing. Locks are held for one call of the store, never across a wait.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context, Result};
+use foretune_core::jobs::{Desk, End, Fresh, Guesses, Wish};
+use foretune_core::limits;
+use foretune_core::wire::{
+    Answer, EventBody, FromServer, JobEvent, JobId, JobInfo, JobSpec, JobState, Refusal, Rule, ServerMessage,
+};
+use tokio::sync::{broadcast, watch};
+
+use super::arguments::arguments;
+use super::log::{self, now_ms};
+use super::runner::{self, Child};
+use super::store::{Change, Store};
+use super::uploads::Uploads;
+use crate::files;
+
+const DATABASE: &str = "foretune.sqlite3";
+const JOBS: &str = "jobs";
+/// Messages to every client that a connection may be behind by before it is sent the whole list instead.
+const NOTICES: usize = 256;
+
+#[derive(Debug)]
+pub struct Hub {
+    folder: PathBuf,
+    pub uploads: Uploads,
+    shared: Mutex<Shared>,
+    /// Rises with every event of any job.
+    rung: watch::Sender<u64>,
+    notices: broadcast::Sender<Arc<FromServer>>,
+    pub clients: AtomicUsize,
+    stopping: AtomicBool,
+}
+
+#[derive(Debug)]
+struct Shared {
+    store: Store,
+    desk: Desk,
+    guesses: Guesses,
+    children: BTreeMap<JobId, Child>,
+    fresh: BTreeMap<JobId, Fresh>,
+    /// Sequence numbers without a look into the store.
+    last_seq: BTreeMap<JobId, u64>,
+}
+
+#[derive(Debug)]
+pub struct Seat(Arc<Hub>);
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.clients.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// How a job's process ended, and what it had to say.
+#[derive(Debug)]
+pub struct Outcome {
+    pub end: End,
+    pub answer: Answer,
+    pub message: String,
+}
+
+fn internal(error: &anyhow::Error) -> Refusal {
+    log::error(&format!("{error:#}"));
+    Refusal::new(Rule::Internal, "the agent's memory cannot be read or written")
+}
+
+impl Hub {
+    /// Takes up what an earlier start left; `start_ready` lets it go on.
+    pub fn open(folder: &Path) -> Result<Arc<Self>> {
+        files::create_private_folder(&folder.join(JOBS))?;
+        let mut store = Store::open(&folder.join(DATABASE))?;
+        let uploads = Uploads::open(folder)?;
+        let mut desk = Desk::default();
+        for (info, wish) in store.open_jobs()? {
+            let state = desk.restore(info.job, info.state, info.spec.needs_device(), info.attempts, wish);
+            if state == info.state {
+                continue;
+            }
+            log::info(&format!(
+                "job {} ({}) was {}, is {}",
+                info.job,
+                info.spec.name(),
+                info.state.name(),
+                state.name()
+            ));
+            let error = "it was running each time the agent was killed, and is not tried again";
+            match state {
+                JobState::Cancelled => store.add_event(info.job, now_ms(), &EventBody::Cancelled {})?,
+                JobState::Failed => {
+                    store.add_event(info.job, now_ms(), &EventBody::Failed { message: error.to_owned() })?
+                }
+                _ => 0,
+            };
+            let change = Change {
+                wish: wish.filter(|_| !state.is_over()),
+                ended_ms: state.is_over().then(now_ms),
+                error: (state == JobState::Failed).then_some(error),
+                ..Change::default()
+            };
+            store.set_state(info.job, state, change)?;
+        }
+        uploads.sweep(&store.specs()?)?;
+        let shared = Shared {
+            store,
+            desk,
+            guesses: Guesses::default(),
+            children: BTreeMap::new(),
+            fresh: BTreeMap::new(),
+            last_seq: BTreeMap::new(),
+        };
+        Ok(Arc::new(Self {
+            folder: folder.to_owned(),
+            uploads,
+            shared: Mutex::new(shared),
+            rung: watch::Sender::new(0),
+            notices: broadcast::Sender::new(NOTICES),
+            clients: AtomicUsize::new(0),
+            stopping: AtomicBool::new(false),
+        }))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        // What a panicking thread left is whole: every change is one call.
+        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn job_folder(&self, job: JobId) -> PathBuf {
+        self.folder.join(JOBS).join(job.to_string())
+    }
+
+    pub fn bell(&self) -> watch::Receiver<u64> {
+        self.rung.subscribe()
+    }
+
+    pub fn notices(&self) -> broadcast::Receiver<Arc<FromServer>> {
+        self.notices.subscribe()
+    }
+
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    // ---- what clients ask -------------------------------------------------------------------------------------
+
+    pub fn list(&self, before: Option<JobId>) -> Result<ServerMessage, Refusal> {
+        let shared = self.lock();
+        let (jobs, more) = shared.store.jobs(before).map_err(|error| internal(&error))?;
+        let pinned = shared.store.pinned().map_err(|error| internal(&error))?;
+        Ok(ServerMessage::Jobs { jobs, pinned, more })
+    }
+
+    pub fn submit(self: &Arc<Self>, title: &str, spec: &JobSpec) -> Result<JobInfo, Refusal> {
+        if self.is_stopping() {
+            return Err(Refusal::new(Rule::Stopping, "the agent is being stopped"));
+        }
+        // Looks at the files before the lock: a slow disk is the client's wait alone.
+        arguments(spec, &self.folder, &self.uploads)?;
+        let info = {
+            let mut shared = self.lock();
+            shared.desk.check_room()?;
+            let job = shared.store.add_job(title, spec, now_ms()).map_err(|error| internal(&error))?;
+            shared.desk.submit(job, spec.needs_device())?;
+            for old in shared.store.prune(limits::MAX_KEPT_JOBS).map_err(|error| internal(&error))? {
+                let _ = files::remove_folder(&self.job_folder(old));
+            }
+            info(&shared, job)?
+        };
+        log::info(&format!("job {} ({}) was queued", info.job, spec.name()));
+        self.tell_state(&info);
+        self.start_ready();
+        // Perhaps it runs already.
+        Ok(self.info(info.job).unwrap_or(info))
+    }
+
+    pub fn ask(&self, job: JobId, wish: Wish) -> Result<JobInfo, Refusal> {
+        let mut shared = self.lock();
+        info(&shared, job)?;
+        let state = shared.desk.ask(job, wish)?;
+        let is_over = state.is_over();
+        if is_over {
+            add(&mut shared, job, &EventBody::Cancelled {}).map_err(|error| internal(&error))?;
+        }
+        let change =
+            Change { wish: shared.desk.wish(job), ended_ms: is_over.then(now_ms), ..Change::default() };
+        shared.store.set_state(job, state, change).map_err(|error| internal(&error))?;
+        if let Some(child) = shared.children.get_mut(&job) {
+            child.ask(wish);
+        }
+        let info = info(&shared, job)?;
+        drop(shared);
+        self.ring();
+        self.tell_state(&info);
+        Ok(info)
+    }
+
+    pub fn pin(&self, job: Option<JobId>) -> Result<(), Refusal> {
+        let shared = self.lock();
+        if let Some(job) = job {
+            info(&shared, job)?;
+        }
+        shared.store.pin(job).map_err(|error| internal(&error))?;
+        drop(shared);
+        let _ = self.notices.send(Arc::new(ServerMessage::Pinned { job }.into()));
+        Ok(())
+    }
+
+    pub fn info(&self, job: JobId) -> Result<JobInfo, Refusal> {
+        info(&self.lock(), job)
+    }
+
+    /// Whether the log of a job that this start has written to goes on at `from`.
+    pub fn has_news(&self, job: JobId, from: u64) -> bool {
+        self.lock().last_seq.get(&job).is_some_and(|last| *last >= from)
+    }
+
+    pub fn events(&self, job: JobId, from: u64) -> Result<Vec<JobEvent>, Refusal> {
+        self.lock().store.events(job, from).map_err(|error| internal(&error))
+    }
+
+    pub fn locked_for_ms(&self, origin: &str) -> Option<u64> {
+        self.lock().guesses.locked_for_ms(origin, now_ms())
+    }
+
+    pub fn wrong_secret(&self, origin: &str) {
+        self.lock().guesses.wrong(origin, now_ms());
+    }
+
+    // ---- what jobs do -----------------------------------------------------------------------------------------
+
+    /// Starts whatever may start now.
+    pub fn start_ready(self: &Arc<Self>) {
+        while !self.is_stopping() {
+            let Some((job, info)) = self.begin_next() else { return };
+            self.ring();
+            if let Some(info) = info {
+                log::info(&format!("job {job} ({}) begins", info.spec.name()));
+                self.tell_state(&info);
+            }
+            let hub = Arc::clone(self);
+            std::thread::spawn(move || {
+                let outcome = runner::run(&hub, job).unwrap_or_else(|error| Outcome {
+                    end: End::Failed,
+                    answer: Answer::No,
+                    message: format!("{error:#}"),
+                });
+                hub.end(job, &outcome);
+                hub.start_ready();
+            });
+        }
+    }
+
+    fn begin_next(&self) -> Option<(JobId, Option<JobInfo>)> {
+        let mut shared = self.lock();
+        let job = shared.desk.start_next()?;
+        let attempt = shared.desk.attempts(job);
+        let begun = begin(&mut shared, job, attempt);
+        if let Err(error) = &begun {
+            log::error(&format!("job {job}: {error:#}"));
+        }
+        Some((job, begun.ok()))
+    }
+
+    /// Makes the process known; a wish that came before it is passed on.
+    pub fn attach(&self, job: JobId, mut child: Child) {
+        let mut shared = self.lock();
+        if let Some(wish) = shared.desk.wish(job) {
+            child.ask(wish);
+        }
+        if self.is_stopping() {
+            child.close();
+        }
+        shared.children.insert(job, child);
+    }
+
+    /// Keeps an event of a job, unless it was told before.
+    pub fn record(&self, job: JobId, body: &EventBody) -> Result<()> {
+        let mut shared = self.lock();
+        let shared = &mut *shared;
+        if !shared.fresh.entry(job).or_default().take(body) {
+            return Ok(());
+        }
+        let is_remark = matches!(body, EventBody::Log { .. } | EventBody::Progress { .. });
+        if is_remark && shared.last_seq.get(&job).is_some_and(|last| *last >= limits::MAX_JOB_EVENTS) {
+            return Ok(());
+        }
+        add(shared, job, body)?;
+        self.ring();
+        Ok(())
+    }
+
+    fn end(&self, job: JobId, outcome: &Outcome) {
+        let mut shared = self.lock();
+        shared.children.remove(&job);
+        shared.fresh.remove(&job);
+        let wish = shared.desk.wish(job);
+        let state = shared.desk.ended(job, outcome.end);
+        let body = match state {
+            JobState::Done => {
+                Some(EventBody::Done { answer: outcome.answer, stopped_early: wish == Some(Wish::StopEarly) })
+            }
+            JobState::Failed => Some(EventBody::Failed { message: outcome.message.clone() }),
+            JobState::Cancelled => Some(EventBody::Cancelled {}),
+            _ => None,
+        };
+        if let Some(body) = body
+            && let Err(error) = add(&mut shared, job, &body)
+        {
+            log::error(&format!("job {job}: its end cannot be kept: {error:#}"));
+        }
+        let change = Change {
+            wish: wish.filter(|_| !state.is_over()),
+            ended_ms: state.is_over().then(now_ms),
+            error: (state == JobState::Failed).then_some(outcome.message.as_str()),
+            ..Change::default()
+        };
+        if let Err(error) = shared.store.set_state(job, state, change) {
+            log::error(&format!("job {job}: its state cannot be kept: {error:#}"));
+        }
+        let info = info(&shared, job);
+        drop(shared);
+        if state == JobState::Cancelled {
+            let _ = files::remove_folder(&self.job_folder(job));
+        }
+        self.ring();
+        if let Ok(info) = info {
+            let why =
+                if state == JobState::Failed { format!(": {}", outcome.message) } else { String::new() };
+            log::info(&format!("job {job} ({}) is {}{why}", info.spec.name(), state.name()));
+            self.tell_state(&info);
+        }
+    }
+
+    // ---- the end ----------------------------------------------------------------------------------------------
+
+    /// No job starts any more, and those that run are told to keep what they have and end.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        let mut shared = self.lock();
+        for child in shared.children.values_mut() {
+            child.close();
+        }
+        drop(shared);
+        self.ring();
+    }
+
+    pub fn running(&self) -> usize {
+        self.lock().children.len()
+    }
+
+    /// Whatever does not end by itself.
+    pub fn kill_all(&self) {
+        for child in self.lock().children.values() {
+            child.kill();
+        }
+    }
+
+    /// Room for one more connection, given back when it is dropped.
+    pub fn seat(self: &Arc<Self>) -> Result<Seat, Refusal> {
+        let seat = Seat(Arc::clone(self));
+        let before = self.clients.fetch_add(1, Ordering::SeqCst);
+        if before >= limits::MAX_CLIENTS {
+            return Err(Refusal::new(Rule::TooManyClients, format!("{before} are open")));
+        }
+        Ok(seat)
+    }
+
+    fn ring(&self) {
+        self.rung.send_modify(|count| *count += 1);
+    }
+
+    fn tell_state(&self, info: &JobInfo) {
+        // Nobody may be listening.
+        let _ = self.notices.send(Arc::new(ServerMessage::Job { job: Box::new(info.clone()) }.into()));
+    }
+}
+
+fn info(shared: &Shared, job: JobId) -> Result<JobInfo, Refusal> {
+    let info = shared.store.job(job).map_err(|error| internal(&error))?;
+    info.ok_or_else(|| Refusal::new(Rule::UnknownJob, format!("there is no job {job}")))
+}
+
+fn add(shared: &mut Shared, job: JobId, body: &EventBody) -> Result<()> {
+    let seq = shared.store.add_event(job, now_ms(), body)?;
+    shared.last_seq.insert(job, seq);
+    Ok(())
+}
+
+fn begin(shared: &mut Shared, job: JobId, attempt: u32) -> Result<JobInfo> {
+    let mut fresh = Fresh::default();
+    let mut from = 1;
+    loop {
+        let events = shared.store.events(job, from)?;
+        let Some(last) = events.last() else { break };
+        from = last.seq + 1;
+        for event in &events {
+            fresh.take(&event.body);
+        }
+    }
+    shared.fresh.insert(job, fresh);
+    let state = shared.desk.state(job).context("a job that begins is known")?;
+    let change = Change {
+        attempts: attempt,
+        wish: shared.desk.wish(job),
+        started_ms: Some(now_ms()),
+        ..Change::default()
+    };
+    shared.store.set_state(job, state, change)?;
+    add(shared, job, &EventBody::Attempt { attempt })?;
+    shared.store.job(job)?.context("a job that begins is kept")
+}

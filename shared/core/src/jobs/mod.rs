@@ -1,0 +1,10 @@
+//! What an agent's jobs may do, as pure state: the queue, what may be asked of a job, what of its events is kept
+//! and sent, and when secrets are no longer looked at. Clocks, processes and disks are the agent's.
+
+mod desk;
+mod events;
+mod guesses;
+
+pub use desk::{Desk, End, Wish};
+pub use events::{Fresh, thin};
+pub use guesses::Guesses;

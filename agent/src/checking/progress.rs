@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::summary;
 use crate::terminal;
 
 const REDRAW_EVERY: Duration = Duration::from_millis(100);
@@ -29,7 +28,7 @@ impl Progress {
     pub fn at(&mut self, bytes: u64, rows: u64) {
         if self.drawn.elapsed() > REDRAW_EVERY {
             self.bar.set_position(bytes);
-            self.bar.set_message(summary::grouped(rows));
+            self.bar.set_message(foretune_core::words::grouped(rows));
             self.drawn = Instant::now();
         }
     }

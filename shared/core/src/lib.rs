@@ -19,3 +19,4 @@ pub mod schema;
 pub mod source;
 pub mod svg;
 pub mod trainers;
+pub mod words;

@@ -366,6 +366,11 @@ impl FileSource {
             let error = io::Error::new(io::ErrorKind::IsADirectory, "it is a folder, not a file");
             return Err(FileError::new("open", path, error));
         }
+        // Their length is 0, and they cannot be read twice: they would pass for empty files.
+        if !metadata.is_file() {
+            let what = "it is a pipe or a device; save its content to a file first";
+            return Err(FileError::new("open", path, io::Error::new(io::ErrorKind::InvalidInput, what)));
+        }
         Ok(Self { file, length_bytes: metadata.len(), modified: metadata.modified().ok() })
     }
 

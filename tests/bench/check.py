@@ -1,7 +1,7 @@
 """`just bench-check`: speed and memory of the dataset check beside a Python script that counts the same.
 
 Makes one JSON array of the size asked for by repeating alpaca_10k.json, then runs, in this order and
-interleaved over rounds: foretune on one thread, foretune on all cores, the Python peer. Prints medians as
+interleaved over rounds: foretune on one thread, foretune on all cores, the Python peers. Prints medians as
 ratios and one table for docs/benchmarks.md. Needs the reference data beside the checkout.
 """
 
@@ -54,11 +54,37 @@ def peer_python():
     return python
 
 
+def data_juicer(data):
+    """data-juicer's analyzer on the same rows as JSON Lines of one text each: its own eight statistics, which are
+    fewer than the check's. It downloads further packages (torch, ray) the first time, outside the measurement."""
+    folder = ROOT / "target/bench/venv-data-juicer"
+    if not (folder / "bin/dj-analyze").exists():
+        subprocess.run([sys.executable, "-m", "venv", folder], check=True)
+        subprocess.run([folder / "bin/python", "-m", "pip", "install", "-q", "py-data-juicer", "aiohttp"], check=True)
+    rows = data.with_suffix(".texts.jsonl")
+    if not rows.exists():
+        texts = (f"{row['instruction']}\n{row['input']}\n{row['output']}" for row in json.loads(data.read_text()))
+        rows.write_text("".join(json.dumps({"text": text}) + "\n" for text in texts))
+    config = data.with_suffix(".data-juicer.yaml")
+    filters = [
+        "alphanumeric", "average_line_length", "character_repetition", "maximum_line_length",
+        "special_characters", "text_length", "word_repetition", "words_num",
+    ]
+    config.write_text(
+        f"project_name: bench\ndataset_path: {rows}\nexport_path: {data.parent}/data-juicer/result.jsonl\n"
+        "np: 1\ntext_keys: [text]\nprocess:\n" + "".join(f"  - {name}_filter:\n" for name in filters)
+    )
+    command = [folder / "bin/dj-analyze", "--config", config]
+    measure(command)
+    return command
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--megabytes", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--skip-peer", action="store_true")
+    parser.add_argument("--data-juicer", action="store_true", help="measure its analyzer too (slow: small files only)")
     options = parser.parse_args()
     if not ALPACA.exists():
         sys.exit(f"needs {ALPACA.relative_to(ROOT.parent)} beside the checkout")
@@ -72,6 +98,8 @@ def main():
     }
     if not options.skip_peer:
         commands["python (pandas, scikit-learn)"] = [peer_python(), ROOT / "tests/bench/check_peer.py", data]
+    if options.data_juicer:
+        commands["python (data-juicer analyzer)"] = data_juicer(data)
     results = {name: [] for name in commands}
     for round_number in range(options.rounds):
         for name, command in commands.items():

@@ -32,12 +32,46 @@ fn unreadable_files_say_why_and_exit_with_one() {
         (b"  \n\n ", "empty_file"),
         (b"\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00\x02\x00\x3e\x00", "binary_file"),
         (b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x00\x01", "binary_file"),
+        (b"[]", "empty_file"),
+        (b"prompt,completion\n", "empty_file"),
+        (b"<!DOCTYPE html><html><body>404 Not Found</body></html>", "unsupported_layout"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\nsize 12345\n", "binary_file"),
         (b"PAR1 and then nothing of a parquet file", "truncated_file"),
     ] {
         let (code, found) = codes(content);
         assert!(found.contains(&expected.to_owned()), "{expected}: {found:?}");
         assert_eq!(code, 1, "{expected}");
     }
+}
+
+/// A whole file in Windows-1252 was reported row by row as damaged UTF-8; one damaged row is still that.
+#[test]
+fn another_encoding_is_told_from_a_damaged_row() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let cp1252 = b"{\"prompt\": \"caf\xe9\", \"completion\": \"a \x93word\x94\"}\n".repeat(20);
+    let report = check(&file(&folder, "cp1252", &cp1252)).json();
+    assert_eq!(report["layout"]["encoding"], "windows_1252");
+    assert_eq!((&report["counts"]["text_encoding"], &report["counts"]["not_utf8"]), (&1.into(), &20.into()));
+    let mut damaged = "{\"prompt\": \"café\", \"completion\": \"a word\"}\n".repeat(20).into_bytes();
+    damaged.extend_from_slice(b"{\"prompt\": \"caf\xe9\", \"completion\": \"no\"}\n");
+    let report = check(&file(&folder, "damaged", &damaged)).json();
+    assert_eq!(report["layout"]["encoding"], "utf8");
+    assert_eq!(report["counts"]["not_utf8"], 1);
+    assert!(report["counts"]["text_encoding"].is_null());
+}
+
+/// A pipe has length 0 and passed for an empty file.
+#[cfg(unix)]
+#[test]
+fn a_pipe_is_refused_by_name() {
+    let told = std::process::Command::new("sh")
+        .args(["-c", "echo '{}' | \"$0\" check /dev/stdin --json"])
+        .arg(foretune_tests::foretune_binary())
+        .output()
+        .expect("a shell starts");
+    let finished = foretune_tests::finished(told);
+    assert_eq!(finished.code, 2, "{finished:?}");
+    assert!(finished.stdout.is_empty() && finished.stderr.contains("pipe"), "{}", finished.stderr);
 }
 
 #[test]
@@ -150,6 +184,22 @@ fn a_wrong_mapping_names_what_is_possible() {
     let finished = foretune(&["check", path.to_str().expect("UTF-8"), "--map", "nonsense=a"]);
     assert_eq!(finished.code, 2);
     assert!(finished.stderr.contains("instruction"), "{}", finished.stderr);
+}
+
+/// Every row was missing its key where the column's name was misspelt; and the advice told to give `--map` twice, which
+/// was refused.
+#[test]
+fn a_mapping_is_held_against_the_header_and_may_be_given_in_parts() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = file(&folder, "data.csv", b"a,b\n1,2\n");
+    let check =
+        |maps: &[&str]| foretune(&[&["check", path.to_str().expect("UTF-8"), "--json"], maps].concat());
+    let misspelt = check(&["--map", "instruction=a,output=c"]);
+    assert_eq!(misspelt.code, 2);
+    assert!(misspelt.stderr.contains("`c`") && misspelt.stderr.contains("a, b"), "{}", misspelt.stderr);
+    let parts = check(&["--map", "instruction=a", "--map", "output=b"]);
+    assert_eq!(parts.json()["rows_valid"], 1, "{parts:?}");
+    assert_eq!(parts.json()["mapping"]["pairs"][1][1], "b");
 }
 
 #[test]

@@ -112,7 +112,7 @@ const EXPECTED: &[Expected] = &[
         rows: 5_572,
         // 482 rows are Windows-1252: decoded, and an error for every trainer that reads UTF-8.
         rows_valid: 5_572 - 482,
-        counts: &[("not_utf8", 482)],
+        counts: &[("not_utf8", 482), ("text_encoding", 1)],
         absent: &["no_schema", "column_count"],
         survives: &[],
     },
@@ -195,4 +195,18 @@ fn the_whole_part_of_a_truncated_array_is_described() {
     assert_eq!(finding["row"], 1_836);
     assert_eq!(finding["severity"], "error");
     assert!(report["features"]["avg_output_length"].as_f64().is_some_and(|tokens| tokens > 10.0));
+}
+
+/// Sixty rows were called drifting by chance: one shuffle in three was.
+#[test]
+fn sixty_rows_without_an_order_do_not_drift() {
+    let Some(folder) = reference_data("instruct") else { return };
+    let all = std::fs::read_to_string(folder.join("gsm8k_train.jsonl")).expect("the file can be read");
+    let rows: Vec<&str> = all.lines().step_by(80).take(60).collect();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("rows.jsonl");
+    std::fs::write(&path, rows.join("\n")).expect("the temporary folder can be written");
+    let report = foretune(&["check", path.to_str().expect("a UTF-8 path"), "--json"]).json();
+    assert_eq!(report["rows_valid"], 60);
+    assert!(report["counts"]["order_drift"].is_null(), "{}", report["counts"]);
 }

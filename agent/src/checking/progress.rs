@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use foretune_core::wire::EventBody;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::summary;
 use crate::terminal;
 
 const REDRAW_EVERY: Duration = Duration::from_millis(100);
@@ -33,7 +32,7 @@ impl Progress {
             let total = self.bar.length();
             terminal::event(&EventBody::Progress { done: bytes, total, unit: "bytes".to_owned() });
             self.bar.set_position(bytes);
-            self.bar.set_message(summary::grouped(rows));
+            self.bar.set_message(foretune_core::words::grouped(rows));
             self.drawn = Instant::now();
         }
     }

@@ -6,6 +6,7 @@ use foretune_core::advice::ReportExport;
 use foretune_core::check::{GroupSummary, Report};
 use foretune_core::findings::{Finding, Severity, registry};
 use foretune_core::trainers::Trainer;
+use foretune_core::words::{counted, grouped};
 
 /// Rows shown for each code; the rest is counted.
 const SHOWN_PER_CODE: usize = 3;
@@ -64,7 +65,7 @@ fn finding_group(report: &Report, group: &GroupSummary, out: &mut String) {
         Severity::Warning => "warning",
         Severity::Note => "note",
     };
-    let rows = if group.rows == 0 { String::new() } else { format!(" ({})", count(group.rows, "row")) };
+    let rows = if group.rows == 0 { String::new() } else { format!(" ({})", counted(group.rows, "row")) };
     let _ = writeln!(out, "  {severity:7}  {}{rows}  [{}]", entry.title, group.code.name());
     let listed: Vec<&Finding> = report.findings.iter().filter(|finding| finding.code == group.code).collect();
     for finding in listed.iter().take(SHOWN_PER_CODE) {
@@ -79,9 +80,10 @@ fn finding_group(report: &Report, group: &GroupSummary, out: &mut String) {
 
 fn one_line(finding: &Finding) -> String {
     let place = match (finding.row, finding.line) {
-        (Some(row), Some(line)) if line > 0 => format!("row {row}, line {line}"),
+        (Some(row), Some(line)) => format!("row {row}, line {line}"),
         (Some(row), _) => format!("row {row}"),
-        _ => "file".to_owned(),
+        (None, Some(line)) => format!("line {line}"),
+        (None, None) => "file".to_owned(),
     };
     let path = if finding.path.is_empty() { String::new() } else { format!(", {}", finding.path) };
     format!("{place}{path}: found {}, expected {}", finding.found, finding.expected)
@@ -110,12 +112,12 @@ fn trainers(report: &Report, out: &mut String) {
 
 fn data(report: &Report, out: &mut String) {
     let value = |name: &str| report.features.get(name);
-    let exact = if report.description.tokens_exact { "exact" } else { "estimated" };
     let _ = writeln!(
         out,
-        "\nTokens for each row ({exact}): {} in, {} out on average",
+        "\nTokens for each row: {} in, {} out on average\n  {}",
         number(value("avg_input_length")),
-        number(value("avg_output_length"))
+        number(value("avg_output_length")),
+        report.description.token_estimate.words()
     );
 }
 
@@ -155,24 +157,6 @@ fn number(value: f64) -> String {
     if value.is_finite() { format!("{value:.1}") } else { "unknown".to_owned() }
 }
 
-fn count(number: u64, noun: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{} {noun}{plural}", grouped(number))
-}
-
-/// 1234567 as 1,234,567.
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut out = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
-}
-
 pub fn bytes(count: u64) -> String {
     const UNITS: [&str; 4] = ["bytes", "kB", "MB", "GB"];
     let mut value = count as f64;
@@ -189,11 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_are_grouped_and_scaled() {
-        assert_eq!(
-            (grouped(7), grouped(1234), grouped(1_234_567)),
-            ("7".into(), "1,234".into(), "1,234,567".into())
-        );
+    fn sizes_are_scaled() {
         assert_eq!((bytes(999), bytes(4_059_698)), ("999 bytes".to_owned(), "4.1 MB".to_owned()));
     }
 }

@@ -1,5 +1,6 @@
 //! `foretune check`: everything that can be known about a dataset without a model.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -9,6 +10,7 @@ use foretune_core::check::{self, CheckOptions, FileIdentity, Report};
 use foretune_core::describe::{DescribeContext, EvalIndex, TokenCounter};
 use foretune_core::formats;
 use foretune_core::schema::Mapping;
+use foretune_core::words::grouped;
 
 use super::Answer;
 use crate::checking::{self, CheckInput, Fix, Progress, summary};
@@ -28,17 +30,17 @@ pub struct Check {
     #[arg(long, value_name = "FILE")]
     eval: Option<PathBuf>,
     /// Report rows longer than this many tokens
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_tokens: Option<u32>,
     /// Count tokens exactly with this Hugging Face tokenizer.json
     #[arg(long, value_name = "PATH")]
     tokenizer: Option<PathBuf>,
-    /// What the columns mean, such as instruction=question,output=reply
-    #[arg(long, value_name = "KEY=COLUMN,…", value_parser = parse_mapping)]
-    map: Option<Mapping>,
+    /// What the columns mean, such as instruction=question,output=reply; may be given again for further columns
+    #[arg(long, value_name = "KEY=COLUMN,…")]
+    map: Vec<String>,
     /// Threads that check (default: all cores)
     #[arg(long, value_name = "N")]
-    threads: Option<usize>,
+    threads: Option<NonZeroUsize>,
     /// Print the whole report as JSON
     #[arg(long)]
     json: bool,
@@ -82,23 +84,31 @@ struct RecipeArguments {
     /// Train all parameters instead of LoRA adapters
     #[arg(long)]
     full: bool,
+    /// Dropout of the adapters
+    #[arg(long, value_name = "SHARE")]
+    dropout: Option<f64>,
 }
 
 pub fn parse_mapping(text: &str) -> Result<Mapping, String> {
     Mapping::parse(text).map_err(|error| error.to_string())
 }
 
+fn mapping(pairs: &[String]) -> Result<Option<Mapping>> {
+    (!pairs.is_empty()).then(|| Mapping::parse(&pairs.join(",")).context("--map")).transpose()
+}
+
 pub fn run(arguments: &Check) -> Result<Answer> {
     let reference = checking::reference_model()?;
     let tokenizer = arguments.tokenizer.as_deref().map(FileTokenizer::load).transpose()?;
-    let eval = arguments.eval.as_deref().map(|path| eval_index(path, arguments.map.as_ref())).transpose()?;
+    let mapping = mapping(&arguments.map)?;
+    let eval = arguments.eval.as_deref().map(|path| eval_index(path, mapping.as_ref())).transpose()?;
     let context = DescribeContext {
         tokens: tokenizer.as_ref().map(|tokenizer| tokenizer as &dyn TokenCounter),
         eval: eval.as_ref(),
         reference: Some(&reference),
     };
-    let options = CheckOptions { max_tokens: arguments.max_tokens, mapping: arguments.map.clone(), seed: 0 };
-    let report = check_file(&arguments.file, &options, context, arguments.threads)?;
+    let options = CheckOptions { max_tokens: arguments.max_tokens, mapping, seed: 0 };
+    let report = check_file(&arguments.file, &options, context, arguments.threads.map(NonZeroUsize::get))?;
     let has_errors = report.has_errors();
     let mut export = ReportExport::new(report, recipe(arguments), &CostTable::default());
     if let Some(target) = &arguments.clean.clean {
@@ -118,13 +128,14 @@ pub fn run(arguments: &Check) -> Result<Answer> {
 }
 
 fn recipe(arguments: &Check) -> Recipe {
-    let RecipeArguments { model, lr, epochs, batch, rank, full } = &arguments.recipe;
+    let RecipeArguments { model, lr, epochs, batch, rank, full, dropout } = &arguments.recipe;
     Recipe {
         model: model.clone(),
         method: if *full { Method::Full } else { Method::Lora { rank: *rank } },
         learning_rate: *lr,
         epochs: *epochs,
         batch_rows: *batch,
+        dropout: *dropout,
         max_tokens: arguments.max_tokens,
         ..Recipe::default()
     }
@@ -147,6 +158,9 @@ pub fn check_file(
         Err(error) => return Ok(check::unreadable(&error, identity, options)),
     };
     let info = opened.info.clone();
+    if let Some(mapping) = &options.mapping {
+        mapping.check_columns(&info.columns)?;
+    }
     let threads = threads.unwrap_or_else(|| std::thread::available_parallelism().map_or(1, usize::from));
     let mut progress = Progress::new(identity.stored_bytes);
     let input = CheckInput { options, context, threads };
@@ -184,9 +198,9 @@ fn clean(
     terminal::note(&format!(
         "wrote {}: {} of {} rows, {} changed",
         target.display(),
-        summary::grouped(changes.rows_written),
-        summary::grouped(changes.rows_read),
-        summary::grouped(changes.rows_changed)
+        grouped(changes.rows_written),
+        grouped(changes.rows_read),
+        grouped(changes.rows_changed)
     ));
     Ok(Some(changes))
 }

@@ -21,3 +21,4 @@ pub mod source;
 pub mod svg;
 pub mod trainers;
 pub mod wire;
+pub mod words;

@@ -225,3 +225,19 @@ fn files_of_another_writer_are_read() {
     }
     assert!(names.len() >= 11, "{names:?}");
 }
+
+/// The finding said that the later column was renamed, and every row had its key twice.
+#[test]
+fn a_column_named_twice_is_renamed_in_the_rows_too() {
+    let cells = |text: &str| Arc::new(StringArray::from_iter_values([text])) as ArrayRef;
+    let fields = ["prompt", "completion", "completion"].map(|name| Field::new(name, DataType::Utf8, false));
+    let schema = Arc::new(arrow_schema::Schema::new(fields.to_vec()));
+    let table = RecordBatch::try_new(Arc::clone(&schema), vec![cells("p"), cells("c"), cells("d")]).unwrap();
+    let mut bytes = Vec::new();
+    let mut writer = FileWriter::try_new(&mut bytes, &schema).unwrap();
+    writer.write(&table).unwrap();
+    writer.finish().unwrap();
+    let (_, rows, problems) = read(&bytes);
+    assert_eq!(rows, [r#"{"prompt": "p", "completion": "c", "completion.1": "d"}"#]);
+    assert_eq!(problems, [("duplicate_column", 0)]);
+}

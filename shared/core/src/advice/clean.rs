@@ -105,11 +105,30 @@ pub struct Cleaner {
     /// Only asked for membership, so the order inside does not matter.
     written: HashSet<u64, BuildHasherDefault<DefaultHasher>>,
     changes: ChangeList,
+    /// Whether the row at hand has an object with a key twice.
+    keys_repeat: bool,
+}
+
+/// What is gone once a row that could be read is written out as JSON again.
+fn is_mended_by_writing(code: Code) -> bool {
+    matches!(
+        code,
+        Code::NotUtf8
+            | Code::TrailingComma
+            | Code::MissingComma
+            | Code::NotStrictJson
+            | Code::BadEscape
+            | Code::LoneSurrogate
+            | Code::RawControlCharacter
+            | Code::TrailingData
+            | Code::DuplicateKey
+            | Code::BadQuote
+    )
 }
 
 impl Cleaner {
     pub fn new(options: CleanOptions) -> Self {
-        Self { options, written: HashSet::default(), changes: ChangeList::default() }
+        Self { options, written: HashSet::default(), changes: ChangeList::default(), keys_repeat: false }
     }
 
     /// Takes rows in file order. `value` is `None` where the row could not be read; `problems` are those that the
@@ -130,6 +149,10 @@ impl Cleaner {
             return self.dropped(code, place);
         }
         let mut fixes = BTreeMap::new();
+        for problem in problems.iter().filter(|problem| is_mended_by_writing(problem.code)) {
+            *fixes.entry(problem.code).or_default() += 1;
+        }
+        self.keys_repeat = fixes.contains_key(&Code::DuplicateKey);
         let cleaned = self.cleaned(value, &mut fixes);
         let line = to_json_text(&cleaned);
         if self.is_copy(&line, place) {
@@ -198,7 +221,7 @@ impl Cleaner {
         } else {
             None
         };
-        let clean = |(key, value): &'a (Cow<'_, str>, Value<'_>)| {
+        let mut clean = |(key, value): &'a (Cow<'_, str>, Value<'_>)| {
             let renamed = match value {
                 Value::String(role) if Some(key.as_ref()) == role_key && self.options.normalise_roles => {
                     normal_role(key, role)
@@ -214,7 +237,10 @@ impl Cleaner {
             };
             (Cow::Borrowed(key.as_ref()), value)
         };
-        entries.iter().map(clean).collect()
+        // Readers keep the last value of a key that stands twice, and so does the copy.
+        let is_last = |index: usize| !entries[index + 1..].iter().any(|(key, _)| *key == entries[index].0);
+        let kept = entries.iter().enumerate().filter(|(index, _)| !self.keys_repeat || is_last(*index));
+        kept.map(|(_, entry)| clean(entry)).collect()
     }
 
     fn cleaned_text<'a>(&self, text: &'a str, fixes: &mut BTreeMap<Code, u64>) -> Cow<'a, str> {
@@ -330,6 +356,26 @@ mod tests {
         );
         assert_eq!(changes.fixed[&Code::Mojibake].changes, 1);
         assert_eq!((changes.rows_read, changes.rows_written, changes.rows_changed), (6, 3, 3));
+    }
+
+    /// The list left out what reading a row had mended already, and a key that stands twice was written twice.
+    #[test]
+    fn repairs_made_while_reading_are_listed_too() {
+        let rows: &[(&str, &[Code])] = &[
+            (r#"{"a": "x",}"#, &[]),
+            (r#"{"a": "1", "b": {"c": 1, "c": 2}, "a": "2"}"#, &[]),
+            (r"{'a': 'x', 'b': None}", &[]),
+            (r#"{"a": "y"}"#, &[]),
+        ];
+        let (out, changes) = clean(CleanOptions::default(), rows);
+        assert_eq!(
+            out,
+            "{\"a\": \"x\"}\n{\"b\": {\"c\": 2}, \"a\": \"2\"}\n{\"a\": \"x\", \"b\": null}\n{\"a\": \"y\"}\n"
+        );
+        assert_eq!((changes.rows_written, changes.rows_changed), (4, 3));
+        assert_eq!(changes.fixed[&Code::TrailingComma].listed_rows, [1]);
+        assert_eq!(changes.fixed[&Code::DuplicateKey].listed_rows, [2]);
+        assert_eq!(changes.fixed[&Code::NotStrictJson].listed_rows, [3]);
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use crate::findings::Code;
 use crate::schema::SchemaKind;
 use crate::trainers::{Trainer, TrainerVerdict};
+use crate::words::counted;
 
 /// For example “Ready for OpenAI and TRL; Together would refuse it: 12 rows”.
 pub fn verdict_line(rows: u64, trainers: &BTreeMap<String, TrainerVerdict>) -> String {
@@ -56,7 +57,7 @@ fn objection(verdict: &TrainerVerdict) -> Option<String> {
     if !verdict.file_refused {
         return match verdict.rejects {
             0 => None,
-            rows => Some(format!("would drop {}", counted(rows))),
+            rows => Some(format!("would drop {}", counted(rows, "row"))),
         };
     }
     if let Some(reason) = verdict.reasons.first().filter(|_| verdict.survives == 0) {
@@ -69,13 +70,9 @@ fn objection(verdict: &TrainerVerdict) -> Option<String> {
     }
     let reason = match verdict.refused_because.first() {
         Some(reason) if verdict.rejects == 0 || verdict.refused_because.len() > 1 => lower_first(reason),
-        _ => counted(verdict.rejects),
+        _ => counted(verdict.rejects, "row"),
     };
     Some(format!("would refuse it: {reason}"))
-}
-
-fn counted(rows: u64) -> String {
-    if rows == 1 { "1 row".to_owned() } else { format!("{} rows", grouped(rows)) }
 }
 
 fn lower_first(text: &str) -> String {
@@ -91,25 +88,12 @@ fn list(names: &[&str]) -> String {
     }
 }
 
-/// 12345 as 12,345.
-pub(super) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut shown = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            shown.push(',');
-        }
-        shown.push(digit);
-    }
-    shown
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::findings::Problem;
     use crate::formats::FileFormat;
-    use crate::trainers::{FileFacts, TrainerTally};
+    use crate::trainers::{Columns, FileFacts, TrainerTally};
 
     fn line(kind: SchemaKind, format: FileFormat, bad: Option<(Code, u64)>) -> String {
         let mut tally = TrainerTally::default();
@@ -119,7 +103,7 @@ mod tests {
                 .map(|(code, _)| Problem::new(code, "messages[1].role", "", ""))
                 .into_iter()
                 .collect();
-            tally.add_row(Some(kind), false, &problems);
+            tally.add_row(Some(kind), Columns::Standard, &problems);
         }
         let file = FileFacts { format: Some(format), compressed: false, problems: Vec::new() };
         verdict_line(tally.rows(), &tally.finish(&file))
@@ -147,13 +131,5 @@ mod tests {
             "No trainer takes it as it is: 1,200 rows"
         );
         assert_eq!(verdict_line(0, &BTreeMap::new()), "No row could be read");
-    }
-
-    #[test]
-    fn thousands_are_grouped() {
-        assert_eq!(
-            ["0", "999", "1,000", "1,234,567"].map(str::to_owned),
-            [0, 999, 1000, 1_234_567].map(grouped)
-        );
     }
 }

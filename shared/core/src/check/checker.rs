@@ -15,7 +15,7 @@ use crate::hash::hash_bytes;
 use crate::json::Value;
 use crate::limits::MAX_REPORTED_COLUMNS;
 use crate::schema::{self, Example, SchemaKind};
-use crate::trainers::TrainerTally;
+use crate::trainers::{Columns, TrainerTally};
 
 /// Sees each record with its problems; the value is missing where the record could not be read.
 pub type RowVisitor<'a> = dyn FnMut(Place, Option<&Value<'_>>, &[Problem]) + 'a;
@@ -36,6 +36,7 @@ pub struct Partial {
     pub(super) descriptors: Descriptors,
     pub(super) refused_rows: u64,
     pub(super) special_token_rows: u64,
+    pub(super) encodings: RowEncodings,
     /// Sum of the hashes of all records: the same for the same rows in any order.
     pub(super) fingerprint: u64,
 }
@@ -53,6 +54,7 @@ impl Partial {
             descriptors: Descriptors::new(&options.describe()),
             refused_rows: 0,
             special_token_rows: 0,
+            encodings: RowEncodings::default(),
             fingerprint: 0,
         }
     }
@@ -78,8 +80,39 @@ impl Partial {
         self.descriptors = self.descriptors.merge(other.descriptors);
         self.refused_rows += other.refused_rows;
         self.special_token_rows += other.special_token_rows;
+        self.encodings.utf8 += other.encodings.utf8;
+        self.encodings.decoded += other.encodings.decoded;
         self.fingerprint = self.fingerprint.wrapping_add(other.fingerprint);
         self
+    }
+}
+
+/// Rows that tell encodings apart, which those of plain ASCII do not.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct RowEncodings {
+    /// UTF-8 with characters outside ASCII.
+    utf8: u64,
+    /// Not UTF-8, and read as Windows-1252.
+    decoded: u64,
+}
+
+impl RowEncodings {
+    /// One damaged row among many that are UTF-8 is damage; the other way round it is another encoding.
+    pub(super) fn is_windows_1252(self) -> bool {
+        const SHARE: u64 = 10;
+        self.decoded > 0 && self.utf8 * SHARE <= self.decoded
+    }
+
+    pub(super) fn decoded(self) -> u64 {
+        self.decoded
+    }
+
+    fn count(&mut self, raw: &[u8], problems: &[Problem]) {
+        if problems.iter().any(|problem| problem.code == Code::NotUtf8) {
+            self.decoded += 1;
+        } else if !raw.is_ascii() {
+            self.utf8 += 1;
+        }
     }
 }
 
@@ -113,6 +146,7 @@ impl<'a> Checker<'a> {
             let record = parser.parse(batch, index);
             rows.partial.rows += 1;
             rows.partial.fingerprint = rows.partial.fingerprint.wrapping_add(hash_bytes(batch.raw(index), 0));
+            rows.partial.encodings.count(batch.raw(index), &record.problems);
             let problems = rows.row(record.place, record.value.as_ref(), record.problems);
             visit(record.place, record.value.as_ref(), &problems);
         }
@@ -161,7 +195,12 @@ impl RowChecker<'_> {
         let has_error =
             problems.iter().any(|problem| registry::entry(problem.code).severity == Severity::Error);
         self.partial.rows_valid += u64::from(kind.is_some() && !has_error);
-        self.partial.trainers.add_row(kind, self.options.mapping.is_some(), &problems);
+        let columns = if self.options.mapping.is_some() {
+            Columns::Mapped
+        } else {
+            converted.as_ref().map_or(Columns::Standard, |converted| converted.columns)
+        };
+        self.partial.trainers.add_row(kind, columns, &problems);
         if !problems.is_empty() {
             self.partial.findings.add_row(place, &problems);
         }

@@ -6,10 +6,11 @@ use super::{CheckOptions, Partial};
 use crate::advice::verdict_line;
 use crate::describe::{DescribeContext, RowCounts};
 use crate::findings::{Code, FindingCollector, Problem, dataset_findings};
-use crate::formats::{FormatError, FormatInfo};
+use crate::formats::{Encoding, FormatError, FormatInfo};
 use crate::schema::suggest_mapping;
 use crate::source::Compression;
 use crate::trainers::FileFacts;
+use crate::words::{counted, grouped};
 
 /// What is known about the file apart from its content.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -55,6 +56,7 @@ fn build(
     if info.is_some() {
         dataset_findings(&dataset_facts(&partial, &description), &mut findings);
     }
+    let layout = info.map(|info| layout(&partial, info, &mut findings));
     let trainers = partial.trainers.finish(&trainer_facts(info, &findings));
     let schemas = schemas(&partial);
     let features = std::mem::take(&mut description.features);
@@ -69,7 +71,7 @@ fn build(
             fingerprint: format!("{:016x}", partial.fingerprint),
         },
         format: info.map(|info| info.format.name().to_owned()),
-        layout: info.cloned(),
+        layout,
         schema: schemas.first().map(|count| count.name),
         schemas,
         suggested_mapping,
@@ -84,7 +86,19 @@ fn build(
         description,
         trainers,
         max_tokens: options.max_tokens,
+        mapping: options.mapping.clone(),
     }
+}
+
+/// What the rows showed of the file's encoding is known only now.
+fn layout(partial: &Partial, info: &FormatInfo, findings: &mut FindingCollector) -> FormatInfo {
+    let mut layout = info.clone();
+    if info.encoding == Encoding::Utf8 && partial.encodings.is_windows_1252() {
+        layout.encoding = Encoding::Windows1252;
+        let found = format!("Windows-1252 ({} outside ASCII)", counted(partial.encodings.decoded(), "row"));
+        findings.add_file(&Problem::new(Code::TextEncoding, "", found, "UTF-8"));
+    }
+    layout
 }
 
 /// Findings about the shapes of all rows together, and what could be offered for rows without one.
@@ -95,7 +109,7 @@ fn shape_findings(
     if partial.schemas.len() > 1 {
         let found: Vec<_> = schemas(partial)
             .iter()
-            .map(|count| format!("{} ({} rows)", count.name.name(), count.rows))
+            .map(|count| format!("{} ({} rows)", count.name.name(), grouped(count.rows)))
             .collect();
         findings.add_file(&Problem::new(Code::MixedSchemas, "", found.join(", "), "one shape in all rows"));
     }

@@ -45,6 +45,9 @@ pub struct Report {
     pub description: Description,
     pub trainers: BTreeMap<String, TrainerVerdict>,
     pub max_tokens: Option<u32>,
+    /// What the user said of the columns.
+    #[serde(default)]
+    pub mapping: Option<Mapping>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

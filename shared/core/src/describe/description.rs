@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::sketch::Bar;
+use super::tokens::ESTIMATE_ERROR;
 use crate::features::FeatureVector;
 use crate::formats::Place;
 
@@ -11,6 +12,7 @@ pub struct Description {
     pub features: FeatureVector,
     /// False where token counts are estimates.
     pub tokens_exact: bool,
+    pub token_estimate: TokenEstimate,
     pub histograms: Histograms,
     pub labels: LabelTable,
     pub exact_duplicates: DuplicateReport,
@@ -22,10 +24,45 @@ pub struct Description {
     pub scripts: Vec<Share>,
     /// Shares of sampled rows, largest first.
     pub languages: Vec<Share>,
+    /// How the sampled prompts begin (first three words), largest share first; those below one in a hundred left out.
+    pub openings: Vec<Share>,
     /// The file cut into ten stretches.
     pub drift: Vec<DriftBin>,
     /// Rows on which the expensive features were measured.
     pub sampled_rows: u64,
+}
+
+/// What the estimate of tokens says of these texts, and what it is worth.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TokenEstimate {
+    /// Estimated tokens of all texts.
+    pub tokens: u64,
+    /// Estimated over counted tokens, minus one: the error on this very file. Null without a tokenizer.
+    pub error: Option<f64>,
+    /// What is known of the error on other texts.
+    pub known_error: String,
+}
+
+impl TokenEstimate {
+    pub(super) fn new(tokens: u64, counted: Option<u64>) -> Self {
+        let error =
+            counted.filter(|counted| *counted > 0).map(|counted| tokens as f64 / counted as f64 - 1.0);
+        Self { tokens, error, known_error: ESTIMATE_ERROR.to_owned() }
+    }
+
+    /// How the tokens were counted, for people.
+    pub fn words(&self) -> String {
+        match self.error {
+            Some(error) => {
+                let side = if error < 0.0 { "low" } else { "high" };
+                format!(
+                    "counted; the estimate without a tokenizer is {:.1} % too {side} here",
+                    error.abs() * 100.0
+                )
+            }
+            None => format!("estimated: {}", self.known_error),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

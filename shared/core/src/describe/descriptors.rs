@@ -89,6 +89,9 @@ pub struct Descriptors {
     pub(super) tokens_total: Histogram,
     pub(super) chars: Histogram,
     pub(super) turns: Histogram,
+    /// Of all texts, estimated and as they count; tokenised rows have no text.
+    pub(super) estimated_tokens: u64,
+    pub(super) text_tokens: u64,
     pub(super) truncated_rows: u64,
     pub(super) empty_answer_rows: u64,
     pub(super) all_masked_rows: u64,
@@ -113,6 +116,8 @@ impl Descriptors {
             tokens_total: Histogram::default(),
             chars: Histogram::default(),
             turns: Histogram::default(),
+            estimated_tokens: 0,
+            text_tokens: 0,
             truncated_rows: 0,
             empty_answer_rows: 0,
             all_masked_rows: 0,
@@ -137,6 +142,8 @@ impl Descriptors {
             Some(counter) => exact_tokens(example, counter),
             None => (scan.input_tokens, scan.output_tokens),
         };
+        self.estimated_tokens += scan.input_tokens + scan.output_tokens;
+        self.text_tokens += tokens_in + tokens_out;
         self.input.add(&scan.input);
         self.output.add(&scan.output);
         self.tokens_in.add(tokens_in);
@@ -191,6 +198,8 @@ impl Descriptors {
         self.tokens_total.merge(&other.tokens_total);
         self.chars.merge(&other.chars);
         self.turns.merge(&other.turns);
+        self.estimated_tokens += other.estimated_tokens;
+        self.text_tokens += other.text_tokens;
         self.truncated_rows += other.truncated_rows;
         self.empty_answer_rows += other.empty_answer_rows;
         self.all_masked_rows += other.all_masked_rows;

@@ -1,7 +1,7 @@
 //! From the accumulator to the description: every static feature of the registry is set here, once.
 
 use super::chars::Script;
-use super::description::{Description, Histograms, OverlapReport, Share};
+use super::description::{Description, Histograms, OverlapReport, Share, TokenEstimate};
 use super::descriptors::{DescribeContext, Descriptors, RowCounts};
 use super::sample::{self, Prepared};
 use super::scan::TextCounts;
@@ -49,6 +49,10 @@ pub(super) fn describe(all: &Descriptors, context: &DescribeContext<'_>, counts:
     Description {
         features,
         tokens_exact: context.tokens.is_some(),
+        token_estimate: TokenEstimate::new(
+            all.estimated_tokens,
+            context.tokens.is_some().then_some(all.text_tokens),
+        ),
         histograms: Histograms {
             tokens_in: all.tokens_in.bars(BARS),
             tokens_out: all.tokens_out.bars(BARS),
@@ -63,6 +67,7 @@ pub(super) fn describe(all: &Descriptors, context: &DescribeContext<'_>, counts:
         eval_overlap,
         scripts: script_shares(all),
         languages: languages.shares,
+        openings: sample::openings(&prepared),
         drift: drift.stretches,
         sampled_rows: all.sample.len() as u64,
     }

@@ -22,7 +22,7 @@ mod tokens;
 
 pub use description::{
     ConflictReport, Description, DriftBin, DuplicateReport, Histograms, LabelCount, LabelTable, OverlapPair,
-    OverlapReport, RowGroup, Share,
+    OverlapReport, RowGroup, Share, TokenEstimate,
 };
 pub use descriptors::{DescribeContext, DescribeOptions, Descriptors, RowCounts};
 pub use eval::{EvalIndex, EvalIndexBuilder};

@@ -61,7 +61,7 @@ impl FindingCollector {
         for (index, problem) in problems.iter().enumerate() {
             let group = self.groups.entry(problem.code).or_default();
             group.count += 1;
-            if problems[..index].iter().all(|earlier| earlier.code != problem.code) {
+            if place.row > 0 && problems[..index].iter().all(|earlier| earlier.code != problem.code) {
                 group.rows += 1;
             }
             if group.could_list(place.row) {

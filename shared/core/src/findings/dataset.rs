@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Code, FindingCollector, Problem};
+use super::{Code, FindingCollector, Problem, Severity};
 use crate::formats::Place;
 
 /// OpenAI refuses files with fewer rows.
@@ -11,8 +11,10 @@ const REFUSED_BELOW_ROWS: u64 = 10;
 const FEW_ROWS: u64 = 100;
 /// One label with this share leaves less than a fifth for all others.
 const DOMINANT_LABEL_SHARE: f64 = 0.8;
-/// Labels whose commonest is this many times as frequent as an even split would make it.
+/// Labels whose commonest is this many times as frequent as an even split would make it…
 const DOMINANT_TIMES_EVEN: f64 = 5.0;
+/// …dominate only where always saying it is right this often: of 600 different sums none does.
+const NOTICEABLE_LABEL_SHARE: f64 = 0.25;
 /// Characters of a label that a finding quotes.
 const LABEL_CHARS: usize = 30;
 
@@ -76,11 +78,14 @@ impl LabelFacts {
     pub fn is_imbalanced(&self) -> bool {
         self.distinct >= 2
             && (self.top_share >= DOMINANT_LABEL_SHARE
-                || (self.distinct > 2 && self.top_share * self.distinct as f64 >= DOMINANT_TIMES_EVEN))
+                || (self.distinct > 2
+                    && self.top_share >= NOTICEABLE_LABEL_SHARE
+                    && self.top_share * self.distinct as f64 >= DOMINANT_TIMES_EVEN))
     }
 }
 
 pub fn dataset_findings(facts: &DatasetFacts, collector: &mut FindingCollector) {
+    no_rows(facts, collector);
     too_few_rows(facts, collector);
     repeats(Code::ExactDuplicate, &facts.exact_duplicates, "rows that differ", collector);
     repeats(Code::NearDuplicate, &facts.near_duplicates, "rows that differ", collector);
@@ -96,9 +101,18 @@ pub fn dataset_findings(facts: &DatasetFacts, collector: &mut FindingCollector) 
     class_imbalance(facts, collector);
 }
 
+/// A header, an empty list or an empty table: nothing is wrong with it, and nothing can be trained on it.
+fn no_rows(facts: &DatasetFacts, collector: &mut FindingCollector) {
+    if facts.rows == 0 && collector.count_of_severity(Severity::Error) == 0 {
+        let found = "a header, an empty list or an empty table without a row";
+        collector.add_file(&Problem::new(Code::EmptyFile, "", found, "at least one row"));
+    }
+}
+
 fn too_few_rows(facts: &DatasetFacts, collector: &mut FindingCollector) {
-    // Where every row of a large file fails for one reason, that reason is the finding.
-    if facts.rows_valid >= FEW_ROWS || (facts.rows_valid == 0 && facts.rows >= FEW_ROWS) {
+    // Where every row of a large file fails for one reason, that reason is the finding; so is a file without rows.
+    let said_already = facts.rows == 0 || facts.rows >= FEW_ROWS;
+    if facts.rows_valid >= FEW_ROWS || (facts.rows_valid == 0 && said_already) {
         return;
     }
     let expected = if facts.rows_valid < REFUSED_BELOW_ROWS {
@@ -182,6 +196,17 @@ mod tests {
     }
 
     #[test]
+    fn a_file_without_rows_is_an_error() {
+        let collector = collect(&DatasetFacts::default());
+        assert_eq!((collector.count(Code::EmptyFile), collector.count(Code::TooFewRows)), (1, 0));
+        // Where something else is the reason, that is said alone.
+        let mut bomb = FindingCollector::default();
+        bomb.add_file(&Problem::new(Code::ExpansionLimit, "", "", ""));
+        dataset_findings(&DatasetFacts::default(), &mut bomb);
+        assert_eq!(bomb.counts().len(), 1);
+    }
+
+    #[test]
     fn few_rows_are_said_with_the_number_that_counts() {
         let with_rows = |rows_valid| DatasetFacts { rows: rows_valid, rows_valid, ..DatasetFacts::default() };
         let listed = |rows| collect(&with_rows(rows)).listed().next().cloned();
@@ -228,6 +253,8 @@ mod tests {
         assert!(labels(17, 0.744).is_imbalanced());
         assert!(!labels(5, 0.267).is_imbalanced());
         assert!(!labels(77, 0.019).is_imbalanced());
+        assert!(labels(18, 0.547).is_imbalanced());
+        assert!(!labels(528, 0.039).is_imbalanced(), "the commonest of many sums");
         assert!(!labels(1, 1.0).is_imbalanced());
         assert_eq!(
             collect(&DatasetFacts { labels: Some(labels(2, 0.9)), ..plenty() }).count(Code::ClassImbalance),

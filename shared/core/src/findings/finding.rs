@@ -7,8 +7,9 @@ use super::{Code, Problem, Severity, registry};
 use crate::formats::Place;
 use crate::limits::MAX_EXCERPT_CHARS;
 
-/// `row`, `line` and `byte_offset` are null for a finding about the whole file. The order of the fields is the
-/// order of listing: by place first.
+/// `row`, `line` and `byte_offset` are null for a finding about the whole file; `row` alone for one about what stands
+/// before the rows, `line` and `byte_offset` in a columnar file, which has neither. The order of the fields is the order
+/// of listing: by place first.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Finding {
     pub row: Option<u64>,
@@ -24,9 +25,9 @@ pub struct Finding {
 impl Finding {
     pub fn new(place: Option<Place>, problem: &Problem) -> Self {
         Self {
-            row: place.map(|place| place.row),
-            line: place.map(|place| place.line),
-            byte_offset: place.map(|place| place.byte_offset),
+            row: place.map(|place| place.row).filter(|row| *row > 0),
+            line: place.map(|place| place.line).filter(|line| *line > 0),
+            byte_offset: place.filter(|place| place.line > 0).map(|place| place.byte_offset),
             code: problem.code,
             severity: registry::entry(problem.code).severity,
             path: excerpt(&problem.path, MAX_EXCERPT_CHARS),
@@ -82,6 +83,17 @@ mod tests {
         );
         let whole_file = serde_json::to_value(Finding::new(None, &problem)).unwrap();
         assert!(whole_file["row"].is_null() && whole_file["line"].is_null());
+    }
+
+    #[test]
+    fn no_place_is_given_where_there_is_none() {
+        let problem = Problem::new(Code::EmptyAnswer, "output", "", "");
+        let at = |row, line, byte_offset| {
+            let finding = Finding::new(Some(Place { row, line, byte_offset }), &problem);
+            (finding.row, finding.line, finding.byte_offset)
+        };
+        assert_eq!(at(2501, 0, 0), (Some(2501), None, None), "a row of a Parquet file");
+        assert_eq!(at(0, 1, 0), (None, Some(1), Some(0)), "a header");
     }
 
     #[test]

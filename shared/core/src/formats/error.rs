@@ -24,7 +24,10 @@ impl FormatError {
     pub fn to_problem(&self) -> Problem {
         match self {
             Self::Empty { found } => Problem::new(Code::EmptyFile, "", found, "at least one row"),
-            Self::Binary { looks_like, hint } => Problem::new(Code::BinaryFile, "", looks_like, hint),
+            Self::Binary { looks_like, hint } => {
+                let expected = format!("{}; {hint}", super::READ_FORMATS);
+                Problem::new(Code::BinaryFile, "", looks_like, expected)
+            }
             Self::Unsupported { found, expected } => {
                 Problem::new(Code::UnsupportedLayout, "", found, expected)
             }

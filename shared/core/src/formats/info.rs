@@ -51,14 +51,16 @@ impl FileFormat {
     }
 }
 
-/// How the bytes become text. Rows that are not UTF-8 are decoded as Windows-1252 one by one and carry a
-/// `not_utf8` problem, so a cp1252 file says `Utf8` here and counts those rows.
+/// How the bytes become text. Rows that are not UTF-8 are decoded as Windows-1252 one by one and carry a `not_utf8`
+/// problem: that a whole file is Windows-1252 shows only at its end, so readers say `Utf8` and the report corrects it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Encoding {
     Utf8,
     Utf16Le,
     Utf16Be,
+    #[serde(rename = "windows_1252")]
+    Windows1252,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -26,6 +26,9 @@ pub use info::{Encoding, FileFormat, FormatInfo};
 pub use open::{Opened, open, open_reading};
 pub use record::{ParsedRecord, RecordParser};
 
+/// What `open` reads, for those who brought something else.
+const READ_FORMATS: &str = "JSON, JSON Lines, CSV, Parquet or Arrow";
+
 /// Where a record stands in its file. `row` and `line` count from 1, as editors do. Columnar files have
 /// neither lines nor offsets: both are 0 there. Offsets count decompressed bytes (of the UTF-8 form,
 /// where the file is UTF-16).

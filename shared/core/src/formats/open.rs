@@ -5,7 +5,7 @@ use super::frame_csv::CsvFrames;
 use super::frame_json::{JsonFrames, Layout};
 use super::frame_lines::LineFrames;
 use super::framer::{AnyScanner, Framer, TextFramer};
-use super::sniff::{JsonShape, binary_signature, looks_binary, sniff_encoding, sniff_json};
+use super::sniff::{JsonShape, binary_signature, is_web_page, looks_binary, sniff_encoding, sniff_json};
 use super::sniff_csv::{CsvShape, sniff_csv};
 use super::text_stream::TextStream;
 use super::window::Window;
@@ -56,7 +56,7 @@ pub fn open_reading<S: ByteSource>(mut source: S, read_bytes: usize) -> Result<O
     if looks_binary(text) {
         return Err(FormatError::Binary {
             looks_like: format!("binary data ({})", first_bytes(&head.bytes)),
-            hint: "expected JSON, JSON Lines, CSV, Parquet or Arrow".to_owned(),
+            hint: "export the rows as JSON Lines, CSV or Parquet".to_owned(),
         });
     }
 
@@ -169,10 +169,16 @@ fn recognise(text: &[u8], complete: bool) -> Result<Recognised, FormatError> {
         };
         return Ok(Recognised { format, scanner, rows_begin, wrapper_key, csv: None });
     }
+    if is_web_page(text) {
+        return Err(FormatError::Unsupported {
+            found: "a web page (HTML), often what a download that failed leaves".to_owned(),
+            expected: super::READ_FORMATS.to_owned(),
+        });
+    }
     let Some(shape) = sniff_csv(&decode_mixed(text), complete) else {
         return Err(FormatError::Unsupported {
             found: "plain text without rows".to_owned(),
-            expected: "JSON, JSON Lines, CSV, Parquet or Arrow".to_owned(),
+            expected: super::READ_FORMATS.to_owned(),
         });
     };
     // The header was measured in decoded characters; its length in the file is found anew.

@@ -19,6 +19,16 @@ const BINARY_SIGNATURES: &[(&[u8], &str, &str)] = &[
     (b"\xff\xd8\xff", "a JPEG image", "drop the file with the rows"),
     (b"\x7fELF", "a program", "drop the file with the rows"),
     (b"GGUF", "model weights (GGUF)", "drop the dataset, not the model"),
+    // The outer packing is gone at this point.
+    (b"\x1f\x8b", "a gzip file inside the compressed file", "unpack it once"),
+    (b"\x28\xb5\x2f\xfd", "a Zstandard file inside the compressed file", "unpack it once"),
+    (b"\xff\xfe\0\0", "text in UTF-32", "save it as UTF-8"),
+    (b"\0\0\xfe\xff", "text in UTF-32", "save it as UTF-8"),
+    (
+        b"version https://git-lfs.github.com/spec/",
+        "a Git LFS pointer instead of the file it stands for",
+        "fetch the file itself with: git lfs pull",
+    ),
 ];
 
 /// Names under which rows are wrapped. Keys of rows themselves (`messages`, ...) are not among them.
@@ -43,6 +53,14 @@ const WRAPPER_KEYS: &[&str] = &[
     "questions",
     "documents",
 ];
+
+/// A web page saved in place of the file that was meant: a log-in form or “not found”.
+pub(super) fn is_web_page(text: &[u8]) -> bool {
+    let begins = |word: &[u8]| {
+        text.trim_ascii_start().get(..word.len()).is_some_and(|head| head.eq_ignore_ascii_case(word))
+    };
+    begins(b"<!doctype html") || begins(b"<html")
+}
 
 pub(super) fn binary_signature(head: &[u8]) -> Option<(&'static str, &'static str)> {
     let known = BINARY_SIGNATURES.iter().find(|(signature, ..)| head.starts_with(signature));

@@ -13,7 +13,7 @@ pub(super) struct TextStream<S> {
 impl<S: ByteSource> TextStream<S> {
     pub fn new(stream: ByteStream<S>, encoding: Encoding) -> Self {
         let utf16 = match encoding {
-            Encoding::Utf8 => None,
+            Encoding::Utf8 | Encoding::Windows1252 => None,
             Encoding::Utf16Le => Some(Utf16Decoder::new(u16::from_le_bytes)),
             Encoding::Utf16Be => Some(Utf16Decoder::new(u16::from_be_bytes)),
         };

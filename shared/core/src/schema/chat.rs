@@ -8,6 +8,7 @@ use super::row::{Row, describe, is_blank, quoted};
 use super::{Example, Role, Turn, instruction, tools};
 use crate::findings::{Code, Problem};
 use crate::json::{self, Value};
+use crate::words::counted;
 
 const ROLES: &str = "system, developer, user, assistant, tool or function";
 
@@ -71,7 +72,7 @@ pub(super) fn conversation<'a>(
     let assistants = spoken.iter().filter(|message| message.role == Some(Role::Assistant)).count();
     if assistants == 0 {
         let found =
-            if items.is_empty() { "an empty list".to_owned() } else { format!("{} turns", items.len()) };
+            if items.is_empty() { "an empty list".to_owned() } else { counted(items.len() as u64, "turn") };
         problems.push(Problem::new(Code::NoAssistantTurn, path, found, "at least one assistant turn"));
     } else {
         chat_order::check(&spoken, path, problems);
@@ -344,7 +345,7 @@ pub(super) fn message_lists<'a>(
     }
     let (answers, spoken) = read_messages(completion, completion_path, problems);
     if !spoken.iter().any(|message| message.role == Some(Role::Assistant)) {
-        let found = format!("{} turns", spoken.len());
+        let found = counted(spoken.len() as u64, "turn");
         problems.push(Problem::new(Code::NoAssistantTurn, completion_path, found, "an assistant turn"));
     }
     turns.extend(answers);

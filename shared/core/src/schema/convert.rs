@@ -7,6 +7,7 @@ use super::{Example, Mapping, SchemaKind, chat, instruction, preference, sharegp
 use crate::findings::{Code, Problem};
 use crate::json::Value;
 use crate::limits::MAX_PROBLEMS_PER_RECORD;
+use crate::trainers::Columns;
 
 /// Lengths of a row that is tokens already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,6 +25,7 @@ pub struct Converted<'a> {
     pub tokens: Option<TokenCounts>,
     /// Of unpaired rows: whether the answer is a good one.
     pub desirable: Option<bool>,
+    pub columns: Columns,
 }
 
 /// `None` for a row of no known shape; the problems then hold `wrong_type` (not an object) or
@@ -42,7 +44,7 @@ pub fn convert<'a>(
             } else {
                 chat::conversation(items, "", problems)
             };
-            Converted { kind, example, tokens: None, desirable: None }
+            Converted { kind, example, tokens: None, desirable: None, columns: Columns::Standard }
         }),
         _ => None,
     };
@@ -89,7 +91,17 @@ fn convert_row<'a>(row: Row<'a, '_>, problems: &mut Vec<Problem>) -> Option<Conv
         kind if kind.family() == super::Family::Preference => preference::convert(row, kind, problems),
         kind => instruction::convert(row, kind, problems),
     };
-    Some(Converted { kind, example, tokens, desirable })
+    Some(Converted { kind, example, tokens, desirable, columns: columns(row, kind, present) })
+}
+
+/// Under which of the names that occur the messages stand.
+fn columns(row: Row<'_, '_>, kind: SchemaKind, present: u64) -> Columns {
+    match (kind, chat_key(present)) {
+        (SchemaKind::Messages, "conversations") => Columns::Conversations,
+        (SchemaKind::Messages, "texts") => Columns::Texts,
+        (SchemaKind::Messages, _) if row.get_some("system").is_some() => Columns::SystemBeside,
+        _ => Columns::Standard,
+    }
 }
 
 fn no_schema(row: Row<'_, '_>) -> Problem {

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::limits::MAX_REPORTED_COLUMNS;
+
 /// Pairs of (key of a known shape, column of the file).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Mapping {
@@ -17,6 +19,8 @@ pub enum MappingError {
     UnknownTarget { found: String },
     #[error("`{found}` is mapped twice")]
     Twice { found: String },
+    #[error("the file has no column `{column}` for {key}; its columns are {}", columns.join(", "))]
+    NoColumn { key: String, column: String, columns: Vec<String> },
     #[error("the mapping {found} makes no known shape; expected for example instruction and output, or text")]
     NoShape { found: String },
 }
@@ -70,6 +74,19 @@ impl Mapping {
         let mapping = Self { pairs };
         let makes_shape = SHAPES.iter().any(|shape| shape.iter().all(|key| mapping.column_of(key).is_some()));
         if makes_shape { Ok(mapping) } else { Err(MappingError::NoShape { found: mapping.to_string() }) }
+    }
+
+    /// `columns` are those of a table's header; files without one (JSON) have none to compare with.
+    pub fn check_columns(&self, columns: &[String]) -> Result<(), MappingError> {
+        let missing = self.pairs.iter().find(|(_, column)| !columns.contains(column));
+        match missing {
+            Some((key, column)) if !columns.is_empty() => Err(MappingError::NoColumn {
+                key: key.clone(),
+                column: column.clone(),
+                columns: columns.iter().take(MAX_REPORTED_COLUMNS).cloned().collect(),
+            }),
+            _ => Ok(()),
+        }
     }
 
     fn of(pairs: &[(&str, &str)]) -> Self {
@@ -200,6 +217,11 @@ mod tests {
         let mapping = Mapping::parse("instruction = v2, output=v1").unwrap();
         assert_eq!(mapping.column_of("instruction"), Some("v2"));
         assert_eq!(Mapping::parse(&mapping.to_string()).unwrap(), mapping);
+        let columns = ["v1".to_owned(), "v2".to_owned()];
+        assert_eq!(mapping.check_columns(&columns), Ok(()));
+        assert_eq!(mapping.check_columns(&[]), Ok(()), "JSON has no header");
+        let error = mapping.check_columns(&columns[..1]).unwrap_err().to_string();
+        assert!(error.contains("`v2`") && error.ends_with("its columns are v1"), "{error}");
         assert!(matches!(Mapping::parse("v2"), Err(MappingError::NotAPair { .. })));
         assert!(matches!(Mapping::parse("foo=v2"), Err(MappingError::UnknownTarget { .. })));
         assert!(matches!(Mapping::parse("text=a,text=b"), Err(MappingError::Twice { .. })));

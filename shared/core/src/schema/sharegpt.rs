@@ -7,6 +7,7 @@ use super::row::{Row, describe, is_blank, quoted};
 use super::{Example, Role, Turn, chat, tools};
 use crate::findings::{Code, Problem};
 use crate::json::Value;
+use crate::words::counted;
 
 const ROLES: &str = "human, gpt, system, function_call or observation";
 
@@ -33,7 +34,7 @@ pub(super) fn conversation<'a>(
         check_calls(&roles, path, problems);
     } else {
         let found =
-            if items.is_empty() { "an empty list".to_owned() } else { format!("{} turns", items.len()) };
+            if items.is_empty() { "an empty list".to_owned() } else { counted(items.len() as u64, "turn") };
         problems.push(Problem::new(Code::NoAssistantTurn, path, found, "at least one gpt turn"));
     }
     if let Some(text) = system {
@@ -176,7 +177,7 @@ pub(super) fn check_alternation(
         } else {
             "an odd number, ending with human"
         };
-        problems.push(Problem::new(Code::RoleOrder, path, format!("{} turns", turns.len()), expected));
+        problems.push(Problem::new(Code::RoleOrder, path, counted(turns.len() as u64, "turn"), expected));
     }
 }
 

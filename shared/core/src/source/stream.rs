@@ -222,6 +222,13 @@ fn unwrap_source_error(error: FrameDecoderError) -> io::Error {
         {
             return io::Error::other(source_error.clone());
         }
+        if let Some(io_error) = current.downcast_ref::<io::Error>() {
+            // The outer layers print their insides.
+            return match io_error.kind() {
+                io::ErrorKind::UnexpectedEof => io::Error::other("it ends in the middle of a block"),
+                _ => io::Error::other(io_error.to_string()),
+            };
+        }
         cause = current.source();
     }
     io::Error::other(error)

@@ -6,7 +6,7 @@ mod tally;
 
 use serde::{Deserialize, Serialize};
 
-pub use schemas::{SchemaSupport, schema_support};
+pub use schemas::{Columns, SchemaSupport, schema_support};
 pub use tally::{FileFacts, ReasonCount, RejectReason, TrainerTally, TrainerVerdict};
 
 use crate::findings::{Code, Problem, registry};

@@ -64,11 +64,30 @@ fn row(kind: SchemaKind) -> [SchemaSupport; 6] {
     }
 }
 
-/// `mapped`: the user said which columns mean what. For the trainers the file keeps its own names: services refuse
-/// them, the local ones can be told.
-pub fn schema_support(kind: SchemaKind, mapped: bool, trainer: Trainer) -> SchemaSupport {
-    if !mapped {
-        return row(kind)[trainer as usize];
+/// How the columns of a row are named, where its shape has more than one way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Columns {
+    /// As the shape's trainers name them.
+    Standard,
+    /// As the user said. For the trainers the file keeps its own names: services refuse them, the local ones can be
+    /// told.
+    Mapped,
+    /// Messages under `conversations`, to which TRL and Unsloth give the right name.
+    Conversations,
+    /// Messages under `texts`.
+    Texts,
+    /// A system text in a column of its own beside the messages: LLaMA-Factory reads it, services refuse the column.
+    SystemBeside,
+}
+
+pub fn schema_support(kind: SchemaKind, columns: Columns, trainer: Trainer) -> SchemaSupport {
+    match (columns, trainer) {
+        (Columns::Standard, _) => return row(kind)[trainer as usize],
+        (Columns::SystemBeside, Trainer::OpenAi | Trainer::Together) => return No,
+        (Columns::SystemBeside, _) => return row(kind)[trainer as usize],
+        (Columns::Conversations, Trainer::Trl | Trainer::Unsloth) => return row(kind)[trainer as usize],
+        (Columns::Conversations | Columns::Texts, Trainer::LlamaFactory) => return LF_TAGS,
+        _ => {}
     }
     match trainer {
         Trainer::OpenAi | Trainer::Together => No,
@@ -85,14 +104,30 @@ mod tests {
     #[test]
     fn every_shape_but_the_bare_list_has_a_trainer() {
         for kind in SchemaKind::ALL {
-            let read = Trainer::ALL.iter().any(|trainer| schema_support(*kind, false, *trainer) != No);
+            let read =
+                Trainer::ALL.iter().any(|trainer| schema_support(*kind, Columns::Standard, *trainer) != No);
             assert_eq!(read, *kind != SchemaKind::BareMessages, "{}", kind.name());
         }
     }
 
     #[test]
     fn services_do_not_know_a_mapping() {
-        assert_eq!(schema_support(SchemaKind::Messages, true, Trainer::OpenAi), No);
-        assert_eq!(schema_support(SchemaKind::Alpaca, true, Trainer::LlamaFactory), LF_COLUMNS);
+        assert_eq!(schema_support(SchemaKind::Messages, Columns::Mapped, Trainer::OpenAi), No);
+        assert_eq!(schema_support(SchemaKind::Alpaca, Columns::Mapped, Trainer::LlamaFactory), LF_COLUMNS);
+    }
+
+    #[test]
+    fn services_read_messages_under_that_name_alone() {
+        let of = |columns, trainer| schema_support(SchemaKind::Messages, columns, trainer);
+        for service in [Trainer::OpenAi, Trainer::Together] {
+            assert_eq!(of(Columns::Standard, service), Native);
+            for columns in [Columns::Conversations, Columns::Texts, Columns::SystemBeside] {
+                assert_eq!(of(columns, service), No, "{columns:?}");
+            }
+        }
+        assert_eq!(of(Columns::Conversations, Trainer::Trl), Native);
+        assert_eq!(of(Columns::Texts, Trainer::Trl), RENAME);
+        assert_eq!(of(Columns::SystemBeside, Trainer::Axolotl), Native);
+        assert_eq!(of(Columns::Conversations, Trainer::Axolotl), AXOLOTL_FIELDS);
     }
 }

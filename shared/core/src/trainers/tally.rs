@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Outcome, SchemaSupport, Trainer, outcome, schema_support};
+use super::{Columns, Outcome, SchemaSupport, Trainer, outcome, schema_support};
 use crate::findings::{Code, Problem, registry};
 use crate::formats::{FileFormat, FormatInfo};
 use crate::schema::SchemaKind;
 use crate::source::Compression;
+use crate::words::counted;
 
 /// Fewer are refused by OpenAI (its fine-tuning guide).
 const OPENAI_MIN_ROWS: u64 = 10;
@@ -96,15 +97,14 @@ pub struct ReasonCount {
 }
 
 impl TrainerTally {
-    /// `kind` is the row's shape, `None` where it could not be read or has none that is known; `mapped` whether the
-    /// user named its columns.
-    pub fn add_row(&mut self, kind: Option<SchemaKind>, mapped: bool, problems: &[Problem]) {
+    /// `kind` is the row's shape, `None` where it could not be read or has none that is known.
+    pub fn add_row(&mut self, kind: Option<SchemaKind>, columns: Columns, problems: &[Problem]) {
         self.rows += 1;
         if let Some(kind) = kind {
             *self.kinds.entry(kind).or_default() += 1;
         }
         for trainer in Trainer::ALL {
-            let support = kind.map(|kind| (kind, schema_support(kind, mapped, trainer)));
+            let support = kind.map(|kind| (kind, schema_support(kind, columns, trainer)));
             self.counts[trainer as usize].add_row(trainer, support, problems);
         }
     }
@@ -167,14 +167,12 @@ impl TrainerTally {
         let counts = &self.counts[trainer as usize];
         let survives = self.rows - counts.rejects;
         let mut refused_because = self.problem_refusals(trainer, file);
-        refused_because.extend(layout_refusals(trainer, file, survives));
+        refused_because.extend(layout_refusals(trainer, file, self.rows));
         if trainer == Trainer::Together {
             refused_because.extend(self.token_refusal(file));
         }
         if counts.stopping > 0 {
-            let rows =
-                if counts.stopping == 1 { "1 row".to_owned() } else { format!("{} rows", counts.stopping) };
-            refused_because.push(format!("{rows} it does not accept"));
+            refused_because.push(format!("{} it does not accept", counted(counts.stopping, "row")));
         }
         let mut reasons: Vec<_> = counts
             .reasons
@@ -255,7 +253,7 @@ impl TrainerCounts {
 
 /// Rules about layout and size. Together's are in its client's source; OpenAI's are documented; the four local
 /// trainers read through the `datasets` library, which knows all these layouts.
-fn layout_refusals(trainer: Trainer, file: &FileFacts, survives: u64) -> Vec<String> {
+fn layout_refusals(trainer: Trainer, file: &FileFacts, rows: u64) -> Vec<String> {
     let mut refusals = Vec::new();
     match (trainer, file.format) {
         (Trainer::OpenAi, Some(format)) if format != FileFormat::JsonLines => {
@@ -271,7 +269,7 @@ fn layout_refusals(trainer: Trainer, file: &FileFacts, survives: u64) -> Vec<Str
     if file.compressed && matches!(trainer, Trainer::OpenAi | Trainer::Together) {
         refusals.push("It takes uncompressed files only".to_owned());
     }
-    if trainer == Trainer::OpenAi && survives < OPENAI_MIN_ROWS {
+    if trainer == Trainer::OpenAi && rows < OPENAI_MIN_ROWS {
         refusals.push(format!("It takes {OPENAI_MIN_ROWS} rows or more"));
     }
     refusals
@@ -303,7 +301,8 @@ mod tests {
     fn tally(rows: &[Row]) -> TrainerTally {
         let mut tally = TrainerTally::default();
         for (schema, problems) in rows {
-            tally.add_row(*schema, problems.len() == 2, problems);
+            let columns = if problems.len() == 2 { Columns::Mapped } else { Columns::Standard };
+            tally.add_row(*schema, columns, problems);
         }
         tally
     }
@@ -336,7 +335,7 @@ mod tests {
         let mut tally = TrainerTally::default();
         for row in 0..20 {
             let problems = if row < 3 { vec![problem(Code::RoleOrder)] } else { Vec::new() };
-            tally.add_row(Some(SchemaKind::Messages), false, &problems);
+            tally.add_row(Some(SchemaKind::Messages), Columns::Standard, &problems);
         }
         let verdicts = tally.finish(&JSON_LINES);
         assert_eq!((verdicts["openai"].survives, verdicts["openai"].file_refused), (20, false));
@@ -351,7 +350,7 @@ mod tests {
     fn alpaca_array_is_for_local_trainers_only() {
         let mut tally = TrainerTally::default();
         for _ in 0..50 {
-            tally.add_row(Some(SchemaKind::Alpaca), false, &[]);
+            tally.add_row(Some(SchemaKind::Alpaca), Columns::Standard, &[]);
         }
         let file = FileFacts { format: Some(FileFormat::JsonArray), ..JSON_LINES };
         let verdicts = tally.finish(&file);
@@ -368,11 +367,11 @@ mod tests {
     #[test]
     fn together_reads_tokens_from_parquet_only() {
         let mut tally = TrainerTally::default();
-        tally.add_row(Some(SchemaKind::Tokenised), false, &[]);
+        tally.add_row(Some(SchemaKind::Tokenised), Columns::Standard, &[]);
         let parquet = FileFacts { format: Some(FileFormat::Parquet), ..JSON_LINES };
         assert!(!tally.finish(&parquet)["together"].file_refused);
         assert!(tally.finish(&JSON_LINES)["together"].file_refused);
-        tally.add_row(Some(SchemaKind::Text), false, &[]);
+        tally.add_row(Some(SchemaKind::Text), Columns::Standard, &[]);
         assert_eq!(tally.finish(&parquet)["together"].refused_because, ["It takes Parquet of tokens only"]);
     }
 
@@ -381,7 +380,7 @@ mod tests {
         let mut tally = TrainerTally::default();
         let mut part = TrainerTally::default();
         for _ in 0..20 {
-            tally.add_row(Some(SchemaKind::Messages), false, &[]);
+            tally.add_row(Some(SchemaKind::Messages), Columns::Standard, &[]);
         }
         part.add_file_problem(Code::TruncatedFile);
         tally.merge(part);
@@ -394,7 +393,7 @@ mod tests {
     fn openai_wants_ten_rows() {
         let mut tally = TrainerTally::default();
         for _ in 0..9 {
-            tally.add_row(Some(SchemaKind::Messages), false, &[]);
+            tally.add_row(Some(SchemaKind::Messages), Columns::Standard, &[]);
         }
         assert_eq!(tally.finish(&JSON_LINES)["openai"].refused_because, ["It takes 10 rows or more"]);
         assert!(!tally.finish(&JSON_LINES)["together"].file_refused);

@@ -1,13 +1,13 @@
 //! The sections of the exported page, one function each.
 
 use super::{ReportExport, escape};
-use crate::advice::verdict::grouped;
 use crate::advice::{ChangeList, CostEstimate, Point, Status};
 use crate::check::Report;
 use crate::describe::Bar;
 use crate::features;
 use crate::findings::{Finding, Severity, registry};
 use crate::trainers::Trainer;
+use crate::words::grouped;
 
 /// Rows shown for one code; the JSON export has all that are listed.
 const SHOWN_FINDINGS: usize = 20;
@@ -27,6 +27,9 @@ pub(super) fn summary(export: &ReportExport, html: &mut String) {
     }
     for schema in &report.schemas {
         row("Shape", &format!("{}: {} rows", schema.label, grouped(schema.rows)));
+    }
+    if let Some(mapping) = &report.mapping {
+        row("Columns", &mapping.to_string());
     }
     row("Rows", &format!("{} ({} usable)", grouped(report.rows), grouped(report.rows_valid)));
     row("Size", &format!("{} bytes", grouped(report.file.stored_bytes)));
@@ -210,8 +213,8 @@ pub(super) fn lengths(report: &Report, html: &mut String) {
     if drawn.iter().all(|(_, bars)| bars.is_empty()) {
         return;
     }
-    let how = if report.description.tokens_exact { "counted" } else { "estimated" };
-    html.push_str(&format!("<section><h2>Lengths</h2><p>Tokens {how}</p>\n"));
+    let how = escape(&report.description.token_estimate.words());
+    html.push_str(&format!("<section><h2>Lengths</h2><p>Tokens: {how}</p>\n"));
     for (title, bars) in drawn {
         if !bars.is_empty() {
             html.push_str(&format!("<h3>{title}</h3>\n{}\n", histogram(title, bars)));

@@ -8,8 +8,8 @@ mod training;
 use serde::{Deserialize, Serialize};
 
 use super::Recipe;
-use super::verdict::grouped;
 use crate::check::Report;
+use crate::words::{counted, grouped};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -63,7 +63,8 @@ pub fn preflight(report: &Report, recipe: &Recipe) -> Vec<Point> {
     points
         .into_iter()
         .map(|(key, title, judged)| {
-            let empty = report.rows_valid == 0 && needs_rows.contains(&key);
+            let empty = if key == "objective" { report.rows == 0 } else { needs_rows.contains(&key) }
+                && report.rows_valid == 0;
             (key, title, if empty { without_rows() } else { judged })
         })
         .zip(1..)
@@ -119,7 +120,7 @@ fn percent(share: f64) -> String {
 }
 
 fn rows(count: u64) -> String {
-    if count == 1 { "1 row".to_owned() } else { format!("{} rows", grouped(count)) }
+    counted(count, "row")
 }
 
 /// 40,370,176 as “40 million”.

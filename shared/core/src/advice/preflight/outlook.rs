@@ -88,6 +88,14 @@ pub(super) fn next_iteration(view: &View<'_>) -> Judged {
             evidence,
             action: registry::entry(first.code).fix.to_owned(),
         },
+        None if view.report.rows_valid == 0 => match view.report.groups.first() {
+            Some(group) => Judged {
+                status: Status::Bad,
+                evidence: vec![registry::entry(group.code).title.to_owned()],
+                action: registry::entry(group.code).fix.to_owned(),
+            },
+            None => super::without_rows(),
+        },
         None => Judged {
             status: Status::Good,
             evidence: vec!["No row has a finding".to_owned()],

@@ -7,6 +7,7 @@ mod drift;
 mod language;
 mod learnability;
 mod lexical;
+mod openings;
 mod signs;
 mod vectors;
 
@@ -18,6 +19,7 @@ pub use drift::drift;
 pub use language::languages;
 pub use learnability::learnability;
 pub use lexical::{moving_type_token_ratio, repeated_trigram_share, unigram_entropy};
+pub use openings::openings;
 pub use signs::sign_shares;
 pub use vectors::vector_features;
 

@@ -36,9 +36,9 @@ pub(super) static ENTRIES: &[Entry] = &[
         code: Code::NotUtf8,
         severity: Severity::Error,
         title: "Bytes that are not UTF-8",
-        meaning: "The row has bytes that no UTF-8 text has, though the rest of the file is UTF-8.",
+        meaning: "The row has bytes that no UTF-8 text has; it was read as Windows-1252, which is a guess.",
         example: "caf\\xe9",
-        fix: "Find the program that writes another encoding, or let the cleaned copy drop the row.",
+        fix: "Find the program that writes another encoding; in the cleaned copy the row is UTF-8, read as Windows-1252.",
         trainers: UNREADABLE,
     },
     Entry {

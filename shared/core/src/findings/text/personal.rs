@@ -28,6 +28,19 @@ const MAX_EMAIL_DOMAIN: usize = 253;
 const NOT_DOMAINS: &[&str] =
     &["png", "jpg", "jpeg", "gif", "svg", "webp", "js", "ts", "css", "py", "json", "html"];
 
+/// Set aside for documentation (RFC 2606 and 6761): nobody has an address there.
+const NOBODYS_DOMAINS: &[&str] = &["example.com", "example.org", "example.net"];
+const NOBODYS_TOPS: &[&str] = &["example", "test", "invalid", "localhost"];
+
+fn is_nobodys(domain: &str) -> bool {
+    let domain = domain.to_ascii_lowercase();
+    let top = domain.rsplit('.').next().unwrap_or_default();
+    NOBODYS_TOPS.contains(&top)
+        || NOBODYS_DOMAINS
+            .iter()
+            .any(|name| domain.strip_suffix(name).is_some_and(|host| host.is_empty() || host.ends_with('.')))
+}
+
 /// The address around the `@` at `at`.
 pub(super) fn email_at(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     let is_local = |byte: &u8| byte.is_ascii_alphanumeric() || b"._%+-".contains(byte);
@@ -47,7 +60,12 @@ pub(super) fn email_at(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     if host.is_empty() || !top_is_word || NOT_DOMAINS.contains(&top.to_ascii_lowercase().as_str()) {
         return None;
     }
-    if host.split('.').any(|label| label.is_empty() || label.starts_with('-')) {
+    if host.split('.').any(|label| label.is_empty() || label.starts_with('-')) || is_nobodys(name) {
+        return None;
+    }
+    // “at the kiosk.Valid until” is a full stop without its space, not a domain.
+    let begins_sentence = top.as_bytes()[0].is_ascii_uppercase() && top.as_bytes()[1].is_ascii_lowercase();
+    if begins_sentence && !host.bytes().any(|byte| byte.is_ascii_uppercase()) {
         return None;
     }
     // git@github.com:owner/repository is an address of a program.
@@ -189,12 +207,18 @@ fn social_security(bytes: &[u8], start: usize) -> Option<usize> {
     (issued && ends_clean(bytes, end)).then_some(end)
 }
 
+/// 555-0100 to 555-0199 are kept for stories and examples.
+fn is_invented(exchange_and_line: &[u8]) -> bool {
+    exchange_and_line.starts_with(b"55501")
+}
+
 /// North American numbers: neither area nor exchange starts with 0 or 1.
 fn dashed_phone(bytes: &[u8], start: usize) -> Option<usize> {
     let start = if bytes[start] == b'1' && bytes.get(start + 1) == Some(&b'-') { start + 2 } else { start };
     let separator = bytes.get(start + 3).copied().filter(|byte| matches!(byte, b'-' | b'.'))?;
     let (digits, end) = grouped(bytes, start, &[3, 3, 4], Some(separator))?;
-    (digits[0] >= b'2' && digits[3] >= b'2' && ends_clean(bytes, end)).then_some(end)
+    let issued = digits[0] >= b'2' && digits[3] >= b'2' && !is_invented(&digits[3..]);
+    (issued && ends_clean(bytes, end)).then_some(end)
 }
 
 /// (ddd) ddd-dddd; `start` is the first digit.
@@ -205,7 +229,8 @@ fn bracketed_phone(bytes: &[u8], start: usize) -> Option<usize> {
     let second = start + 4 + usize::from(bytes.get(start + 4) == Some(&b' '));
     let separator = bytes.get(second + 3).copied().filter(|byte| matches!(byte, b'-' | b'.' | b' '));
     let (digits, end) = grouped(bytes, second, &[3, 4], separator)?;
-    (separator.is_some() && digits[0] >= b'2' && ends_clean(bytes, end)).then_some(end)
+    let issued = digits[0] >= b'2' && !is_invented(&digits);
+    (separator.is_some() && issued && ends_clean(bytes, end)).then_some(end)
 }
 
 /// +, then 10 to 15 digits in groups joined by single separators; `start` is the first digit.
@@ -405,6 +430,8 @@ mod tests {
             "3 + 4155552671234",
             "12345678901234567890",
             "pages 415-555",
+            "(415) 555-0134",
+            "202-555-0199",
             "1,234,567,890",
             "ISBN 978-3-16-148410-0",
             "+1234",
@@ -424,12 +451,18 @@ mod tests {
             Some("jane.doe+x@mail.company.co.uk".into())
         );
         assert_eq!(find("<a@b.io>"), Some("a@b.io".into()));
+        assert_eq!(find("John@Gmail.Com"), Some("John@Gmail.Com".into()));
+        assert_eq!(find("a@myexample.com"), Some("a@myexample.com".into()));
         for text in [
             "@handle",
             "a@b",
             "package@1.2.3",
             "logo@2x.png",
             "git@github.com:a/b",
+            "jane@example.com",
+            "jane@mail.Example.org",
+            "jane@host.test",
+            "sold at kiosk@shop.Valid until May",
             ".@b.com",
             "a@.com",
             "é@b",

@@ -68,6 +68,8 @@ fn guard<T>(read: impl FnOnce() -> Result<T, Stop>) -> Result<T, Stop> {
 #[derive(Debug)]
 pub(super) struct ColumnarFramer<S> {
     reader: Reader<S>,
+    /// Each name once.
+    columns: Vec<String>,
     rows: Option<RecordBatch>,
     next_in_rows: usize,
     next_row: u64,
@@ -103,7 +105,7 @@ pub(super) fn open<S: ByteSource>(
         byte_order_mark: false,
         stored_bytes,
         delimiter: None,
-        columns,
+        columns: columns.clone(),
         wrapper_key: None,
         declared_rows,
     };
@@ -112,8 +114,15 @@ pub(super) fn open<S: ByteSource>(
         .iter()
         .map(|name| PlacedProblem { place, problem: super::csv::repeated_column(name) })
         .collect();
-    let framer =
-        ColumnarFramer { reader, rows: None, next_in_rows: 0, next_row: 1, declared_rows, ended: false };
+    let framer = ColumnarFramer {
+        reader,
+        columns,
+        rows: None,
+        next_in_rows: 0,
+        next_row: 1,
+        declared_rows,
+        ended: false,
+    };
     let parser = RecordParser::new(&info);
     Ok(Opened { info, framer: Framer::columnar(framer, problems), parser })
 }
@@ -220,7 +229,7 @@ impl<S: ByteSource> ColumnarFramer<S> {
     }
 
     fn write_rows(&mut self, rows: RecordBatch, batch: &mut Batch) {
-        let columns = rows::columns(&rows);
+        let columns = rows::columns(&rows, &self.columns);
         while self.next_in_rows < rows.num_rows() {
             if batch.bytes.len() >= BATCH_BYTES {
                 self.rows = Some(rows);

@@ -40,9 +40,9 @@ enum Column {
     Other(ArrayRef, String),
 }
 
-pub(super) fn columns(batch: &RecordBatch) -> Vec<Field> {
-    let schema = batch.schema();
-    schema.fields().iter().zip(batch.columns()).map(|(field, array)| named(field.name(), array)).collect()
+/// `names` are those of the report, where repeated ones have become different.
+pub(super) fn columns(batch: &RecordBatch, names: &[String]) -> Vec<Field> {
+    names.iter().zip(batch.columns()).map(|(name, array)| named(name, array)).collect()
 }
 
 fn named(name: &str, array: &ArrayRef) -> Field {

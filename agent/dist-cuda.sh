@@ -4,12 +4,14 @@
 # of them is committed.
 #
 #   agent/dist-cuda.sh          builds target/dist-cuda/release/foretune (needs no GPU; nvcc comes from PyPI)
+#   agent/dist-cuda.sh --dev    the same in the development profile: quicker to build
 #   agent/dist-cuda.sh --check  only checks that the CUDA code compiles: no nvcc, no kernels
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-only_check=no
+only_check=no profile=release
 [ "${1:-}" = --check ] && only_check=yes
+[ "${1:-}" = --dev ] && profile=dev
 work=$PWD/target/dist-cuda
 mkdir -p "$work/patched"
 cargo fetch --quiet
@@ -61,10 +63,13 @@ if [ "$only_check" = yes ]; then
   echo "dist-cuda: the CUDA code compiles"
   exit
 fi
-cargo build --quiet --release -p foretune --features cuda --target-dir "$work" "${patched[@]}"
-cargo build --quiet --release -p foretune-engine --features cuda --example bench_train --target-dir "$work" "${patched[@]}"
-if ldd "$work/release/foretune" | grep -iE 'cuda|cublas|curand|nvrtc'; then
+cargo build --quiet --profile "$profile" -p foretune --features cuda --target-dir "$work" "${patched[@]}"
+cargo build --quiet --profile "$profile" -p foretune-engine --features cuda --example bench_train --target-dir "$work" "${patched[@]}"
+binary=$work/${profile/dev/debug}/foretune
+if ldd "$binary" | grep -iE 'cuda|cublas|curand|nvrtc'; then
   echo "dist-cuda: the binary is linked to CUDA" >&2
   exit 1
 fi
-ls -l "$work/release/foretune"
+# Here too, whether there is a GPU or not.
+"$binary" --version
+ls -l "$binary"

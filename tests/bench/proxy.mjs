@@ -22,7 +22,7 @@ self.onmessage = async ({ data }) => {
   const [config, weights, tokenizer] = await Promise.all(["/config", "/weights", "/tokenizer"].map(get));
   const probe = new ProxyProbe(new TextDecoder().decode(config), weights, tokenizer, data.file, data.evaluation, data.options);
   const started = performance.now();
-  while (probe.next() !== undefined);
+  while (probe.next_line() !== undefined);
   self.postMessage({ seconds: (performance.now() - started) / 1000 });
 };`;
 

@@ -11,7 +11,7 @@ await init({ module_or_path: await readFile(module) });
 try {
   const probe = new ProxyProbe(base.config, base.weights, base.tokenizer, file, evaluation, JSON.stringify(options));
   const started = performance.now();
-  for (let line = probe.next(); line !== undefined; line = probe.next()) parentPort.postMessage({ line });
+  for (let line = probe.next_line(); line !== undefined; line = probe.next_line()) parentPort.postMessage({ line });
   parentPort.postMessage({ done: true, seconds: (performance.now() - started) / 1000, tokens: probe.tokens(), total: probe.total() });
 } catch (thrown) {
   parentPort.postMessage({ failure: String(thrown) });

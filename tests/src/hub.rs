@@ -217,8 +217,7 @@ fn answer(shared: &Shared, mut stream: TcpStream, request: &Request, fault: Faul
     let path = request.path.split('?').next().unwrap_or("");
     let api = format!("/api/models/{}/revision/", shared.name);
     let resolve = format!("/{}/resolve/{COMMIT}/", shared.name);
-    if let Some(revision) = path.strip_prefix(&api).filter(|revision| ["main", COMMIT].contains(revision)) {
-        let _ = revision;
+    if path.strip_prefix(&api).is_some_and(|revision| ["main", COMMIT].contains(&revision)) {
         let siblings: Vec<_> =
             shared.files.keys().map(|name| serde_json::json!({"rfilename": name})).collect();
         let body = serde_json::json!({"sha": COMMIT, "siblings": siblings}).to_string();

@@ -1,4 +1,5 @@
 //! `foretune models` with the real binary against a hub of our own that fails in every way a hub can.
+#![expect(clippy::unwrap_used, reason = "a test's helpers may fail the test")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -70,16 +71,11 @@ fn a_model_is_pulled_listed_verified_and_trained() {
     assert!(listed["models"][0]["complete"] == true && listed["models"][0]["refs"][0] == "main", "{listed}");
     assert_eq!(hub.run(cache.path(), &["models", "verify", "--json"]).json()["bad"], 0);
 
-    let rows: String = (0..40)
-        .map(|i| {
-            format!(
-                "{{\"instruction\": \"say {i}\", \"output\": \"{}\"}}\n",
-                if i % 2 == 0 { "even" } else { "odd" }
-            )
-        })
-        .collect();
+    let row =
+        |i: usize| format!("{{\"instruction\": \"say {i}\", \"output\": \"{}\"}}", ["even", "odd"][i % 2]);
+    let rows: Vec<String> = (0..40).map(row).collect();
     let file = cache.path().join("rows.jsonl");
-    fs::write(&file, rows).unwrap();
+    fs::write(&file, rows.join("\n")).unwrap();
     let probe = [
         "probe",
         file.to_str().unwrap(),

@@ -1,5 +1,6 @@
 //! What goes wrong with models, rows, disks and impatient people while probing: each gets a clear message
 //! with the path and what to do, and nothing half-written stays.
+#![expect(clippy::unwrap_used, reason = "a test's helpers may fail the test")]
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -198,7 +199,7 @@ fn ctrl_c_keeps_what_was_done_and_the_same_command_ends_with_the_same_trace() {
     let place = Place::create();
     let (file, model) = (place.at("rows.jsonl"), place.at("model"));
     let run = |trace: &Path| {
-        let mut arguments = Place::arguments(file.to_str().unwrap(), model.to_str().unwrap(), "300");
+        let mut arguments = Place::arguments(file.to_str().unwrap(), model.to_str().unwrap(), "120");
         let trace = trace.to_str().unwrap().to_owned();
         arguments.extend(["--json", "--out", &trace]);
         let arguments: Vec<String> = arguments.into_iter().map(str::to_owned).collect();

@@ -90,7 +90,7 @@ impl ProxyProbe {
     }
 
     /// Runs up to the next step or reading and gives its line of the trace; nothing once all are given.
-    pub fn next(&mut self) -> Result<Option<String>, JsValue> {
+    pub fn next_line(&mut self) -> Result<Option<String>, JsValue> {
         Ok(self.advance()?)
     }
 

@@ -89,7 +89,7 @@ pub struct FileFacts {
 }
 
 /// Bytes of a range, or the whole file from a server that knows no ranges.
-pub enum Body {
+enum Body {
     Range(Response),
     Whole(Response),
 }

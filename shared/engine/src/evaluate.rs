@@ -112,30 +112,6 @@ pub fn style(model: &Model) -> BatchStyle {
     if model.device.is_cpu() { BatchStyle::Ragged } else { BatchStyle::Padded }
 }
 
-/// For each prompt the label whose tokens are likeliest, as an index into `labels`; ties to the first.
-/// The labels carry their end mark, so that a label which begins another does not win by being shorter.
-pub fn most_likely_labels(model: &Model, prompts: &[Vec<u32>], labels: &[Vec<u32>]) -> Result<Vec<usize>> {
-    let rows: Vec<Row> = prompts
-        .iter()
-        .flat_map(|prompt| labels.iter().map(move |label| Row::answered(prompt, label)))
-        .collect();
-    let evaluation = evaluate(model, &rows)?;
-    Ok(evaluation
-        .items
-        .chunks(labels.len().max(1))
-        .map(|items| {
-            let sum = |item: &ItemResult| item.loss * f64::from(item.tokens);
-            let mut best = 0;
-            for (index, item) in items.iter().enumerate() {
-                if sum(item) < sum(&items[best]) {
-                    best = index;
-                }
-            }
-            best
-        })
-        .collect())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -154,17 +130,5 @@ mod tests {
             assert!((alone.loss - item.loss).abs() < 1e-5 && item.tokens == 2);
         }
         assert!((0.0..=100.0).contains(&together.score()));
-    }
-
-    #[test]
-    fn the_likeliest_label_is_the_one_with_the_smallest_loss() {
-        let model = Model::random(&small_config(), 3, &LoadOptions::cpu()).unwrap();
-        let labels = vec![vec![4, 0], vec![5, 6, 0], vec![7, 0]];
-        let chosen = most_likely_labels(&model, &[vec![1, 2, 3]], &labels).unwrap()[0];
-        let loss = |label: &Vec<u32>| {
-            let item = evaluate(&model, &[Row::answered(&[1, 2, 3], label)]).unwrap().items[0];
-            item.loss * f64::from(item.tokens)
-        };
-        assert!(labels.iter().all(|label| loss(label) >= loss(&labels[chosen]) - 1e-6));
     }
 }

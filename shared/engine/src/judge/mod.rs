@@ -151,7 +151,8 @@ fn by_likelihood(model: &Model, rows: &[Row], kind: Judge, decode: &Decode<'_>) 
     Ok(Judgement { items: judged.collect() })
 }
 
-/// For each prompt how the probability of the labels is shared among them.
+/// For each prompt how the probability of the labels is shared among them. Labels carry their end mark, so that
+/// one which begins another does not win by being shorter.
 pub fn label_probabilities(model: &Model, prompts: &[&[u32]], labels: &[Vec<u32>]) -> Result<Vec<Vec<f64>>> {
     let rows: Vec<Row> = prompts
         .iter()
@@ -264,8 +265,12 @@ mod tests {
         let labels = vec![vec![20, 0], vec![21, 0], vec![22, 0]];
         let shares = label_probabilities(&model, &[&[1, 9]], &labels).unwrap().remove(0);
         assert!((shares.iter().sum::<f64>() - 1.0).abs() < 1e-12);
-        let likeliest_label = crate::evaluate::most_likely_labels(&model, &[vec![1, 9]], &labels).unwrap()[0];
-        assert_eq!(likeliest(&shares), likeliest_label);
+        let loss = |label: &Vec<u32>| {
+            let item = evaluate(&model, &[Row::answered(&[1, 9], label)]).unwrap().items[0];
+            item.loss * f64::from(item.tokens)
+        };
+        let chosen = &labels[likeliest(&shares)];
+        assert!(labels.iter().all(|label| loss(label) >= loss(chosen) - 1e-6));
         assert!(judge(&model, &rows(), Judge::Letters, &spelled).is_ok());
         let error = judge(&model, &rows(), Judge::Letters, &|_| Ok("yes".into())).unwrap_err().to_string();
         assert!(error.contains("\"yes\""), "{error}");

@@ -5,6 +5,7 @@ mod collect;
 mod dev;
 mod fit;
 mod forecast;
+mod link;
 mod probe;
 mod rank;
 mod scale;
@@ -29,6 +30,7 @@ pub enum Command {
     Scale(scale::Scale),
     Fit(fit::Fit),
     Forecast(Box<forecast::Forecast>),
+    Link(link::LinkCommand),
     Probe(Box<probe::Probe>),
     Serve(serve::Serve),
     #[command(hide = true)]
@@ -44,6 +46,7 @@ pub fn run(command: Command) -> Result<Answer> {
         Command::Scale(arguments) => scale::run(&arguments),
         Command::Fit(arguments) => fit::run(&arguments),
         Command::Forecast(arguments) => forecast::run(&arguments),
+        Command::Link(arguments) => link::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),
         Command::Dev(arguments) => dev::run(&arguments),

@@ -7,7 +7,7 @@ mod rows;
 
 pub use drive::{Run, beside, drive, trace};
 pub use recipe::RecipeFlags;
-pub use rows::{HELD_OUT_ROWS, Sampling, general_rows, held_out_rows, read_rows, rows_of, split, tokenize};
+pub use rows::{Sampling, general_rows, read_rows, rows_of, split, tokenize};
 
 /// How answers are judged; part of every record.
 pub const HARNESS: &str =

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use foretune_core::formats::{self, Opened};
 use foretune_core::hash::{combine, hash_bytes};
+use foretune_core::runs::held_out_rows;
 use foretune_core::schema::{self, Mapping};
 use foretune_core::source::ByteSource;
 use foretune_engine::Row;
@@ -15,9 +16,6 @@ use foretune_engine::template::Template;
 
 use crate::files::FileSource;
 use crate::weights::ModelFolder;
-
-/// Most rows of the file that are kept back to measure its own loss.
-pub const HELD_OUT_ROWS: usize = 96;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Sampling {
@@ -114,11 +112,6 @@ pub fn rows_of<S: ByteSource>(
     }
     dataset.rows = kept.into_values().collect();
     Ok(dataset)
-}
-
-/// Rows of the file kept back to measure its own loss: at most a tenth of what there is.
-pub fn held_out_rows(usable: usize) -> usize {
-    HELD_OUT_ROWS.min(usable / 10)
 }
 
 fn has_answer(example: &schema::Example<'_>) -> bool {

@@ -67,5 +67,15 @@ pub const MAX_TREE_DEPTH: usize = 512;
 pub const MAX_COLUMN_OPERATIONS: usize = 256;
 /// Runs that a predictor is fitted on.
 pub const MAX_RUNS: usize = 200_000;
+/// Readings of one trace file.
+pub const MAX_TRACE_READINGS: usize = 100_000;
 /// Readings of one run.
 pub const MAX_READINGS: usize = 64;
+/// Characters of a link behind the address: what messengers, mail and QR codes still carry whole.
+pub const MAX_LINK_CHARS: usize = 2000;
+/// What a link may unpack to.
+pub const MAX_LINK_BYTES: usize = 16 << 10;
+/// Feature values in a link.
+pub const MAX_LINK_VALUES: usize = 1024;
+/// Bytes of a name in a link.
+pub const MAX_LINK_NAME_BYTES: usize = 120;

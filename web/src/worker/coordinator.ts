@@ -1,9 +1,9 @@
 // Reads one file after another for the page: frames it, shares its batches among part workers, merges what
 // they found and answers questions about the result. The page ends it to cancel.
 
-import init, { catalogue, Cleaning, EvaluationReading, excerpt, FileReading, Merging } from "foretune-package";
+import init, { catalogue, Cleaning, EvaluationReading, excerpt, FileReading, Merging, recognised } from "foretune-package";
 import type { Catalogue } from "../catalogue.js";
-import type { Failure, FromCoordinator, ToCoordinator } from "../protocol.js";
+import type { Failure, FileKind, FromCoordinator, ToCoordinator } from "../protocol.js";
 import { stem } from "../file-names.js";
 import { fetchBytes, fetchModule } from "./assets.js";
 import { toFailure } from "./failure.js";
@@ -141,6 +141,10 @@ async function handle(message: ToCoordinator): Promise<void> {
   switch (message.kind) {
     case "start":
       return start();
+    case "recognise": {
+      const [fileKind = "dataset", words = ""] = recognised(message.name, message.head);
+      return post({ kind: "recognised", fileKind: fileKind as FileKind, words });
+    }
     case "check":
       return check(message);
     case "rows":

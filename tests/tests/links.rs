@@ -20,7 +20,7 @@ fn a_link_opens_as_the_forecast_it_was_made_from() {
     let fitted = foretune(&["fit".as_ref(), runs.as_os_str(), "--out".as_ref(), predictor.as_os_str()]);
     assert_eq!(fitted.code, 0, "{fitted:?}");
     let rows: Vec<_> = (0..300)
-        .map(|row| json!({"prompt": format!("Is {row} odd?"), "completion": ["no", "yes"][row % 2]}))
+        .map(|row| json!({"prompt": format!("Is {row} odd?"), "completion": (["no", "yes"][row % 2])}))
         .collect();
     let file = write(place.path(), "odd.jsonl", synthetic::lines(&rows));
     let (file, predictor) = (file.to_str().unwrap(), predictor.to_str().unwrap());

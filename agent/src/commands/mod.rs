@@ -5,6 +5,7 @@ mod collect;
 mod dev;
 mod fit;
 mod forecast;
+mod import;
 mod link;
 mod probe;
 mod rank;
@@ -30,6 +31,7 @@ pub enum Command {
     Scale(scale::Scale),
     Fit(fit::Fit),
     Forecast(Box<forecast::Forecast>),
+    Import(import::Import),
     Link(link::LinkCommand),
     Probe(Box<probe::Probe>),
     Serve(serve::Serve),
@@ -46,6 +48,7 @@ pub fn run(command: Command) -> Result<Answer> {
         Command::Scale(arguments) => scale::run(&arguments),
         Command::Fit(arguments) => fit::run(&arguments),
         Command::Forecast(arguments) => forecast::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
         Command::Link(arguments) => link::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),

@@ -9,6 +9,7 @@ pub mod features;
 pub mod findings;
 pub mod formats;
 pub mod hash;
+pub mod imports;
 pub mod json;
 pub mod lab;
 pub mod limits;

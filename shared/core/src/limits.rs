@@ -79,3 +79,8 @@ pub const MAX_LINK_BYTES: usize = 16 << 10;
 pub const MAX_LINK_VALUES: usize = 1024;
 /// Bytes of a name in a link.
 pub const MAX_LINK_NAME_BYTES: usize = 120;
+/// One log of another training program.
+pub const MAX_IMPORT_BYTES: usize = 256 << 20;
+/// Steps of one imported run, and runs of one log.
+pub const MAX_IMPORT_STEPS: usize = 1_000_000;
+pub const MAX_IMPORT_RUNS: usize = 1000;

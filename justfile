@@ -42,6 +42,7 @@ test-native:
 # The page in real Chromium
 test-browser: page
     cargo build --workspace
+    cargo build --quiet -p foretune-tests --example synthetic_runs
     node --test tests/browser/*.test.mjs
 
 # Build every fuzz target and run each for a while (seconds)

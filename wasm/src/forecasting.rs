@@ -1,7 +1,9 @@
 //! A predictor and what it says of a candidate: forecast, what-if, links. Requests and answers are JSON.
 
+use foretune_core::describe::Bar;
 use foretune_core::features::{FEATURES, FeatureVector};
-use foretune_core::links::{About, Link, LinkError, predictor_hash};
+use foretune_core::imports::import;
+use foretune_core::links::{About, Link, LinkError, predictor_hash, qr};
 use foretune_core::predict::changes::cheap_changes;
 use foretune_core::predict::predictor::{ForecastOptions, Predictor, PredictorError};
 use foretune_core::predict::verdict::MistakeCosts;
@@ -52,6 +54,9 @@ struct Request {
     recipe: Option<RecipeNumbers>,
     base_parameters: Option<f64>,
     base_score: Option<f64>,
+    /// For the share of rows that the recipe cuts, where the check was not told where to cut.
+    #[serde(default)]
+    tokens_total: Vec<Bar>,
     #[serde(default)]
     readings: Vec<Reading>,
     threshold: Option<f64>,
@@ -68,6 +73,12 @@ impl Request {
             (Some(rows), Some(recipe)) => plan_features(self.features.clone(), rows, recipe),
             _ => self.features.clone(),
         };
+        if let Some(recipe) = &self.recipe
+            && plan.get(TRUNCATED).is_nan()
+            && let Some(share) = share_beyond(&self.tokens_total, recipe.sequence_length as u64)
+        {
+            plan.set(TRUNCATED, share);
+        }
         if let Some(parameters) = self.base_parameters {
             plan.set("base_parameters", parameters);
         }
@@ -81,6 +92,19 @@ impl Request {
     fn known<'a>(&'a self, plan: &'a FeatureVector) -> Known<'a> {
         Known { readings: &self.readings, ..Link::known(plan, self.base_score) }
     }
+}
+
+const TRUNCATED: &str = "truncated_share";
+
+/// Rows longer than `limit` as a share of all; of a bar that straddles it, the part beyond.
+fn share_beyond(bars: &[Bar], limit: u64) -> Option<f64> {
+    let rows: u64 = bars.iter().map(|bar| bar.count).sum();
+    let beyond = |bar: &Bar| {
+        let first_cut = limit.saturating_add(1).max(bar.from);
+        let part = bar.to.saturating_sub(first_cut) as f64 / bar.to.saturating_sub(bar.from).max(1) as f64;
+        part * bar.count as f64
+    };
+    (rows > 0).then(|| bars.iter().map(beyond).sum::<f64>() / rows as f64)
 }
 
 /// Units and words of the features a forecast speaks of.
@@ -103,10 +127,6 @@ impl Forecasting {
     pub fn new(onnx: &[u8]) -> Result<Forecasting, JsValue> {
         let predictor = Predictor::load(onnx, |_| false).map_err(Failure::from)?;
         Ok(Self { predictor, hash: predictor_hash(onnx) })
-    }
-
-    pub fn hash(&self) -> String {
-        self.hash.clone()
     }
 
     /// What the file says of itself, without its inner numbers.
@@ -134,7 +154,7 @@ impl Forecasting {
         Ok(json!({ "forecast": forecast, "what_if": changes, "features": vector }).to_string())
     }
 
-    /// The forecast after each reading, for the fan: step, score, interval.
+    /// The forecast after each reading: step, score, interval, and whether a next reading is worth its price.
     pub fn by_step(&self, request: &str) -> Result<String, JsValue> {
         let request = Request::read(request)?;
         let plan = request.plan();
@@ -144,7 +164,10 @@ impl Forecasting {
             let vector = known.at(known.most(seen), seen);
             let forecast = self.predictor.forecast(&vector, &request.options()).map_err(Failure::from)?;
             let step = seen.checked_sub(1).map(|last| known.readings[last].step);
-            points.push(json!({ "step": step, "score": forecast.score, "interval": forecast.interval }));
+            points.push(json!({
+                "step": step, "score": forecast.score, "interval": forecast.interval,
+                "regime": forecast.regime, "next_probe_steps": forecast.next_probe_steps,
+            }));
         }
         Ok(json!(points).to_string())
     }
@@ -193,6 +216,23 @@ fn opened(link: Link, predictor: Option<&Predictor>) -> Result<String, JsValue> 
     };
     let opened = link.open(predictor).map_err(Failure::from)?;
     Ok(json!({ "opened": opened, "what_if": changes, "plan": plan, "base_score": base_score }).to_string())
+}
+
+/// The runs of another program's log, as JSON.
+#[wasm_bindgen]
+pub fn imported(name: &str, bytes: &[u8]) -> Result<String, JsValue> {
+    let runs = import(name, bytes).map_err(|error| {
+        Failure::new(sentence(&error.to_string()), "Choose the log of a training program")
+    })?;
+    Ok(serde_json::to_string(&runs).map_err(Failure::mixed_builds)?)
+}
+
+/// A link as a QR code: an SVG path of its dark modules, and the modules of a side.
+#[wasm_bindgen]
+pub fn qr_code(text: &str) -> Result<String, JsValue> {
+    let code = qr::Code::of(text.as_bytes())
+        .ok_or_else(|| Failure::new("The address is too long for a QR code", "Copy the link instead"))?;
+    Ok(json!({ "path": code.svg_path(), "modules": code.size() }).to_string())
 }
 
 /// The readings of a trace file, as JSON.

@@ -15,7 +15,7 @@ export class Caller {
   private readonly waiting = new Map<number, Waiting>();
 
   constructor(
-    private readonly script: string | undefined,
+    private readonly script: string,
     /** What does not work without it, as in "Forecasts". */
     private readonly what: string,
   ) {}

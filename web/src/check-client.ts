@@ -103,9 +103,11 @@ export class CheckClient {
   /** Which screen the file belongs to. */
   async recognise(file: File): Promise<Recognised> {
     const head = new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer());
+    // First, because starting a worker drops whatever the one before it was asked.
+    const worker = this.workerFor(this.package);
     return new Promise((resolve) => {
       this.recogniseAnswers.push(resolve);
-      this.send({ kind: "recognise", name: file.name, head });
+      worker.postMessage({ kind: "recognise", name: file.name, head } satisfies ToCoordinator);
     });
   }
 
@@ -122,10 +124,11 @@ export class CheckClient {
     this.send({ kind: "advise", recipe, prices });
   }
 
-  clean(fixes: Record<string, boolean>): Promise<Cleaned> {
+  /** `isForReport`: the report will say what the copy differs in. */
+  clean(fixes: Record<string, boolean>, isForReport: boolean): Promise<Cleaned> {
     return new Promise((resolve) => {
       this.cleanAnswers.push(resolve);
-      this.send({ kind: "clean", fixes });
+      this.send({ kind: "clean", fixes, isForReport });
     });
   }
 

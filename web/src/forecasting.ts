@@ -107,6 +107,9 @@ export interface ByStep {
   step: number | null;
   score: number;
   interval: [number, number] | null;
+  /** Null where the predictor's card tells nothing of what a reading is worth. */
+  regime: string | null;
+  next_probe_steps: number | null;
 }
 
 export interface OpenedLink {
@@ -134,7 +137,7 @@ export interface About {
   name: string | null;
 }
 
-declare const FORECAST_SCRIPT: string | undefined;
+declare const FORECAST_SCRIPT: string;
 /** Names of the predictors that were shipped with this build. */
 declare const SHIPPED_PREDICTORS: readonly string[];
 

@@ -49,7 +49,7 @@ export type ToCoordinator =
   | { kind: "rows"; request: number; wanted: RowRequest[] }
   | { kind: "advise"; recipe: Recipe; prices: CostTable }
   | { kind: "report_html"; recipe: Recipe; prices: CostTable; madeAt: string }
-  | { kind: "clean"; fixes: Record<string, boolean> };
+  | { kind: "clean"; fixes: Record<string, boolean>; isForReport: boolean };
 
 export type FromCoordinator =
   | { kind: "ready"; catalogue: Catalogue }

@@ -2,7 +2,7 @@
 
 import { svg, type Child } from "../dom.js";
 import { compact, measure } from "../numbers.js";
-import { chart, type Drawing, type Mark } from "./frame.js";
+import { chart, liveChart, type ChartOptions, type Drawing, type Mark } from "./frame.js";
 import { shorten } from "./intervals.js";
 import { scaleOf, type Scale } from "./scale.js";
 
@@ -44,15 +44,25 @@ const BOTTOM = 40;
 const MOST_TABLE_ROWS = 400;
 
 export function lines(options: LinesOptions): HTMLElement {
+  return chart(described(options));
+}
+
+/** A drawing that grows. */
+export function liveLines(options: LinesOptions): { element: HTMLElement; update(options: LinesOptions): void } {
+  const live = liveChart(described(options));
+  return { element: live.element, update: (newer) => live.update(described(newer)) };
+}
+
+function described(options: LinesOptions): ChartOptions {
   const rows = options.lines.flatMap((line) => line.points.map(([x, y]) => [line.name, measure(x), measure(y)]));
-  return chart({
+  return {
     title: options.title,
     note: options.note,
     summary: options.summary,
     columns: ["line", options.x.name, options.y.name],
-    rows: rows.slice(0, MOST_TABLE_ROWS),
+    rows: rows.slice(-MOST_TABLE_ROWS),
     draw: (pixels) => draw(options, pixels),
-  });
+  };
 }
 
 function draw(options: LinesOptions, pixels: number): Drawing {

@@ -27,7 +27,8 @@ export function scaleOf(values: (number | null | undefined)[], from: number, to:
     low,
     high,
     at: (value) => from + Math.min(1, Math.max(0, share(value))) * (to - from),
-    ticks: (wanted) => (logarithmic ? thinned(logTicks(low, high), wanted) : rangeTicks(low, high, wanted)),
+    // Within a few doublings round numbers of equal distance tell more than powers.
+    ticks: (wanted) => (logarithmic && high / low > 8 ? thinned(logTicks(low, high), wanted) : rangeTicks(low, high, wanted)),
   };
 }
 

@@ -9,6 +9,8 @@ import { compact, counted, measure, percent } from "../../numbers.js";
 /** Lines that get a colour and a name; the rest stay grey. */
 const NAMED_LINES = 5;
 const NEXT_SHOWN = 5;
+/** From here on the first of an order is called the best. */
+const CLEAR = 0.5;
 
 /** The first sentence is the answer. */
 export function headline(answer: Answer): string {
@@ -16,12 +18,14 @@ export function headline(answer: Answer): string {
     case "curves": {
       const [best] = answer.report.ranking;
       if (!best) return "No model could be ranked";
-      const chance = best.probability_best === null ? "" : `, with a probability of ${percent(best.probability_best)}`;
-      return `${best.name} is expected to be best at ${compact(answer.report.target)} examples${chance}`;
+      const at = `at ${compact(answer.report.target)} examples`;
+      if (best.probability_best === null) return `${best.name} is expected to be best ${at}`;
+      return best.probability_best >= CLEAR ? `${best.name} is expected to be best ${at}, with a probability of ${percent(best.probability_best)}` : `${best.name} comes first ${at}, but the order is open: it is the best with a probability of ${percent(best.probability_best)}`;
     }
     case "checkpoints": {
       const [best] = answer.report.ranking;
-      return best ? `${best.name} is expected to fine-tune best (${answer.report.target}), with a probability of ${percent(best.probability_best)}` : "No checkpoint could be ranked";
+      if (!best) return "No checkpoint could be ranked";
+      return best.probability_best >= CLEAR ? `${best.name} is expected to fine-tune best (${answer.report.target}), with a probability of ${percent(best.probability_best)}` : `${best.name} comes first (${answer.report.target}), but the order is open: it is the best with a probability of ${percent(best.probability_best)}`;
     }
     case "scores": {
       const { target, score, score_lo: low, score_hi: high, coverage, support } = answer.report;
@@ -85,7 +89,7 @@ function nextRuns(report: CurveReport): HTMLElement | null {
   return section("next-runs", "What to run next", "the point expected to improve the choice most for its cost",
     h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": "What to run next" }, h("table", {},
       h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Model"), h("th", { scope: "col", class: "number" }, "Examples"), h("th", { scope: "col", class: "number" }, "Relative cost"), h("th", { scope: "col", class: "number" }, "Expected gain in log loss"))),
-      h("tbody", {}, report.next.slice(0, NEXT_SHOWN).map((point) => h("tr", {}, h("th", { scope: "row" }, point.name), h("td", { class: "number" }, compact(point.size)), h("td", { class: "number" }, compact(point.cost / Math.min(...report.next.map((other) => other.cost)))), h("td", { class: "number" }, measure(point.expected_gain))))))));
+      h("tbody", {}, report.next.slice(0, NEXT_SHOWN).map((point) => h("tr", {}, h("th", { scope: "row" }, point.name), h("td", { class: "number" }, compact(point.size)), h("td", { class: "number" }, measure(point.cost / Math.min(...report.next.map((other) => other.cost)))), h("td", { class: "number" }, measure(point.expected_gain))))))));
 }
 
 function checkpointRanking(report: CheckpointReport): HTMLElement {

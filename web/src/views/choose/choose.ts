@@ -16,8 +16,8 @@ export interface ChooseHandlers {
 }
 
 export function chooseView(fileName: string, words: string, offer: Offer, handlers: ChooseHandlers): HTMLElement {
-  const line = h("h1", { id: "choose-line", tabindex: -1 }, "Reading the table");
-  const body = h("div", { id: "choose-answer", "aria-live": "polite" });
+  const line = h("h1", { id: "choose-line", tabindex: -1, "aria-live": "polite" }, "Reading the table");
+  const body = h("div", { id: "choose-answer" });
   let last = 0;
   const ask = async (): Promise<void> => {
     last += 1;

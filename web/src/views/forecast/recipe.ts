@@ -26,7 +26,7 @@ export function recipeControls(start: RecipeNumbers, card: Card | null, onChange
   });
   rateField.append(slider);
   const [epochsField, epochs] = number("Epochs", start.epochs);
-  const [stepsField, steps] = number("Steps, instead of epochs", start.max_steps, { placeholder: "by epochs", step: 1 });
+  const [stepsField, steps] = number("Fixed steps", start.max_steps, { placeholder: "by epochs", step: 1 });
   const [batchField, batch] = number("Rows a step", start.batch_size, { min: 1, step: 1 });
   const [rankField, rank] = number("LoRA rank", start.lora_rank, { min: 1, step: 1 });
   const [alphaField, alpha] = number("LoRA alpha", null, { placeholder: "twice the rank" });

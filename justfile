@@ -43,6 +43,7 @@ test-native:
 # The page in real Chromium
 test-browser: page
     cargo build --workspace
+    cargo build --quiet -p foretune-tests --example synthetic_runs
     node --test tests/browser/*.test.mjs
 
 # The bundled model's probe as WebAssembly in a worker, against the command line's trace

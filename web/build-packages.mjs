@@ -27,7 +27,8 @@ export function buildPackages(web, names, isDev) {
 function buildPackage(web, name, isDev) {
   const root = join(web, "..");
   const profile = isDev ? "dev" : "wasm-release";
-  const target = join(root, "target/packages", name);
+  // A quick build links fast: packages that need the same crates share them there.
+  const target = join(root, "target/packages", isDev && !["columnar", "tokens"].includes(name) ? "plain" : name);
   startFromSibling(target);
   run("cargo", ["build", "--quiet", "--lib", "-p", "foretune-wasm", "--target", "wasm32-unknown-unknown", "--profile", profile, "--no-default-features", "--features", name, "--target-dir", target], root);
   const linked = join(target, "wasm32-unknown-unknown", isDev ? "debug" : profile, "foretune_wasm.wasm");

@@ -3,7 +3,7 @@
 //
 //   node web/build.mjs         what ships; fails when the first load is over its budget
 //   node web/build.mjs --dev   quick: development profile, no wasm-opt, no minifying, no budget
-//   … --only check             leaves out the packages for Parquet, Arrow and tokenizer.json
+//   … --only check,forecast    builds only these packages; the page says so where it needs another
 
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
@@ -20,9 +20,12 @@ const REFERENCE_MODEL = join(WEB, "../shared/core/data/reference.bin");
 const FIRST_LOAD_BUDGET_BYTES = 250_000;
 const CHECK_BUDGET_BYTES = 450_000;
 const REFERENCE_BUDGET_BYTES = 300_000;
+const CHOOSING_BUDGET_BYTES = 250_000;
+const FORECAST_BUDGET_BYTES = 250_000;
 
 const isDev = process.argv.includes("--dev");
-const PACKAGES = process.argv.includes("--only") ? ["check"] : ["check", "columnar", "tokens"];
+const only = process.argv.indexOf("--only");
+const PACKAGES = only > 0 ? process.argv[only + 1].split(",") : ["check", "columnar", "tokens", "choosing", "forecast"];
 // Resolved from here, so that the script runs from any folder.
 const esbuild = createRequire(import.meta.url)("esbuild");
 const written = new Map();
@@ -39,6 +42,9 @@ function emit(name, content, hashed = true) {
   return finalName;
 }
 
+/** Packages that stand alone have modules of their own name. */
+const moduleOf = (packageName) => (["choosing", "forecast"].includes(packageName) ? `foretune-${packageName}` : "foretune-package");
+
 function bundle(entry, name, define, packageName = null) {
   const result = esbuild.buildSync({
     absWorkingDir: WEB,
@@ -51,7 +57,7 @@ function bundle(entry, name, define, packageName = null) {
     legalComments: "none",
     charset: "utf8",
     define: Object.fromEntries(Object.entries(define).map(([key, value]) => [key, JSON.stringify(value)])),
-    alias: packageName ? { "foretune-package": join(WEB, `.build/packages/${isDev ? "dev" : "release"}/${packageName}/${packageName}.js`) } : {},
+    alias: packageName ? { [moduleOf(packageName)]: join(WEB, `.build/packages/${isDev ? "dev" : "release"}/${packageName}/${packageName}.js`) } : {},
     logLevel: "warning",
   });
   return { name, content: result.outputFiles[0].contents };
@@ -73,22 +79,36 @@ function emitSamples() {
   return Object.fromEntries(names.map((name) => [name, emit(`samples/${name}`, readFileSync(join(folder, name)))]));
 }
 
+/** Predictors that the lab made and that pages carry; none at first. */
+function emitPredictors() {
+  const folder = join(WEB, "../lab/predictors");
+  const names = existsSync(folder) ? readdirSync(folder).filter((name) => name.endsWith(".onnx")).sort() : [];
+  return Object.fromEntries(names.map((name) => [name, emit(`predictors/${name}`, readFileSync(join(folder, name)))]));
+}
+
 function build() {
   const packages = buildPackages(WEB, PACKAGES, isDev);
   rmSync(STAGING, { recursive: true, force: true });
   const assets = Object.fromEntries(PACKAGES.map((name) => [name, emit(`${name}.wasm`, packages[name])]));
   assets.reference = emit("reference.bin", readFileSync(REFERENCE_MODEL));
+  const predictors = emitPredictors();
 
   const parts = Object.fromEntries(["check", "tokens"].filter((name) => PACKAGES.includes(name)).map((name) => [name, emitBundle("src/worker/part.ts", `part-${name}.js`, {}, name)]));
   const coordinator = (name) =>
     emitBundle("src/worker/coordinator.ts", `coordinator-${name}.js`, { PART_SCRIPTS: parts, ASSETS: assets, OWN_PACKAGE: name, WORKER_SCRIPTS: Object.values(parts) }, name);
-  const coordinators = Object.fromEntries(PACKAGES.map((name) => [name, coordinator(name)]));
+  const coordinators = Object.fromEntries(PACKAGES.filter((name) => moduleOf(name) === "foretune-package").map((name) => [name, coordinator(name)]));
+  const answering = (name, entry) => (PACKAGES.includes(name) ? emitBundle(entry, `${name}.js`, { ASSETS: { ...predictors, [name]: assets[name] } }, name) : undefined);
+  const choosing = answering("choosing", "src/worker/choosing.ts");
+  const forecast = answering("forecast", "src/worker/forecasting.ts");
   const SERVICE_WORKER = "service-worker.js";
   const page = emitBundle("src/main.ts", "page.js", {
     COORDINATOR_SCRIPTS: coordinators,
     SAMPLE_FILES: emitSamples(),
     SERVICE_WORKER,
-    WORKER_SCRIPTS: [...Object.values(coordinators), SERVICE_WORKER],
+    CHOOSING_SCRIPT: choosing ?? "",
+    FORECAST_SCRIPT: forecast ?? "",
+    SHIPPED_PREDICTORS: Object.keys(predictors),
+    WORKER_SCRIPTS: [...Object.values(coordinators), ...[choosing, forecast].filter(Boolean), SERVICE_WORKER],
   });
   const style = emitStyles();
   const icon = emit("icon.svg", readFileSync(join(WEB, "src/icon.svg")));
@@ -112,6 +132,8 @@ function build() {
     "reference model, at the first file": [[assets.reference], REFERENCE_BUDGET_BYTES],
     "Parquet and Arrow, when needed": [[coordinators.columnar, assets.columnar]],
     "tokenizer.json, when needed": [[coordinators.tokens, parts.tokens, assets.tokens]],
+    "choosing among models, when needed": [[choosing, assets.choosing], CHOOSING_BUDGET_BYTES],
+    "forecasts and links, when needed": [[forecast, assets.forecast], FORECAST_BUDGET_BYTES],
   });
   publish();
 }

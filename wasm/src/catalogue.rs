@@ -2,9 +2,18 @@
 
 use foretune_core::features::FEATURES;
 use foretune_core::findings::registry;
+use foretune_core::recognise::recognise;
 use foretune_core::trainers::Trainer;
 use serde_json::{Value, json};
 use wasm_bindgen::prelude::wasm_bindgen;
+
+/// Which screen a file belongs to, from its name and its first bytes; and what to call it.
+#[wasm_bindgen]
+pub fn recognised(name: &str, head: &[u8]) -> Vec<String> {
+    let kind = recognise(name, head);
+    let code = serde_json::to_value(kind).ok().and_then(|value| value.as_str().map(str::to_owned));
+    vec![code.unwrap_or_default(), kind.words().to_owned()]
+}
 
 #[wasm_bindgen]
 pub fn catalogue() -> String {

@@ -2,8 +2,9 @@
 //! The same rows, the same steps and the same lines as `foretune probe --model tiny` gives.
 
 use foretune_core::formats;
+use foretune_core::runs::HELD_OUT_ROWS;
 use foretune_core::schema::Mapping;
-use foretune_engine::rows::{self, Dataset, HELD_OUT_ROWS, Sampling};
+use foretune_engine::rows::{self, Dataset, Sampling};
 use foretune_engine::safetensors::SafetensorsBytes;
 use foretune_engine::template::Template;
 use foretune_engine::trainer::end_line;

@@ -4,7 +4,7 @@
 import type { CostTable, Recipe } from "./advice.js";
 import type { Catalogue } from "./catalogue.js";
 import type { CheckOptions } from "./options.js";
-import type { Failure, FromCoordinator, Progress, RowExcerpt, RowRequest, ToCoordinator } from "./protocol.js";
+import type { Failure, FileKind, FromCoordinator, Progress, RowExcerpt, RowRequest, ToCoordinator } from "./protocol.js";
 import { scriptAddress } from "./trusted.js";
 
 type Package = "check" | "columnar" | "tokens";
@@ -16,6 +16,12 @@ export interface CheckRequest {
   evaluation: File | null;
   tokenizer: File | null;
   options: CheckOptions;
+}
+
+export interface Recognised {
+  fileKind: FileKind;
+  /** What it is, for people. */
+  words: string;
 }
 
 export interface ReportMessage {
@@ -41,6 +47,8 @@ export interface ClientHandlers {
   onFailure(failure: Failure): void;
 }
 
+/** What core looks at to tell files apart. */
+const HEAD_BYTES = 16 << 10;
 /** Below this a second worker costs more than it saves. */
 const BYTES_PER_WORKER = 4 << 20;
 const MOST_WORKERS = 4;
@@ -58,6 +66,7 @@ export class CheckClient {
   private lastRequest = 0;
   private readonly cleanAnswers: ((cleaned: Cleaned) => void)[] = [];
   private readonly htmlAnswers: ((html: string) => void)[] = [];
+  private readonly recogniseAnswers: ((recognised: Recognised) => void)[] = [];
   private readonly rowAnswers = new Map<number, (rows: RowExcerpt[]) => void>();
 
   constructor(private readonly handlers: ClientHandlers) {}
@@ -91,6 +100,17 @@ export class CheckClient {
     this.send({ kind: "check", ...request, workers: workersFor(request.file.size) }, kind);
   }
 
+  /** Which screen the file belongs to. */
+  async recognise(file: File): Promise<Recognised> {
+    const head = new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer());
+    // First, because starting a worker drops whatever the one before it was asked.
+    const worker = this.workerFor(this.package);
+    return new Promise((resolve) => {
+      this.recogniseAnswers.push(resolve);
+      worker.postMessage({ kind: "recognise", name: file.name, head } satisfies ToCoordinator);
+    });
+  }
+
   rows(wanted: RowRequest[]): Promise<RowExcerpt[]> {
     this.lastRequest += 1;
     const request = this.lastRequest;
@@ -104,10 +124,11 @@ export class CheckClient {
     this.send({ kind: "advise", recipe, prices });
   }
 
-  clean(fixes: Record<string, boolean>): Promise<Cleaned> {
+  /** `isForReport`: the report will say what the copy differs in. */
+  clean(fixes: Record<string, boolean>, isForReport: boolean): Promise<Cleaned> {
     return new Promise((resolve) => {
       this.cleanAnswers.push(resolve);
-      this.send({ kind: "clean", fixes });
+      this.send({ kind: "clean", fixes, isForReport });
     });
   }
 
@@ -125,6 +146,7 @@ export class CheckClient {
     this.rowAnswers.clear();
     this.cleanAnswers.length = 0;
     this.htmlAnswers.length = 0;
+    this.recogniseAnswers.length = 0;
   }
 
   private send(message: ToCoordinator, kind = this.package): void {
@@ -135,6 +157,8 @@ export class CheckClient {
     switch (message.kind) {
       case "ready":
         return this.handlers.onCatalogue(message.catalogue);
+      case "recognised":
+        return this.recogniseAnswers.shift()?.(message);
       case "needs_columnar":
         if (this.request) this.check(this.request, "columnar");
         return;

@@ -10,6 +10,11 @@ export interface Shared {
 
 const NAME = /^[a-z0-9_-]{1,40}$/;
 
+/** The link to a forecast that the fragment is, if it is one; core reads what stands in it. */
+export function forecastLink(fragment: string): string | null {
+  return /^#f\d{1,6}\./.test(fragment) ? fragment : null;
+}
+
 export function readFragment(fragment: string): Shared {
   const shared: Shared = {};
   const values = new URLSearchParams(fragment.replace(/^#/, ""));

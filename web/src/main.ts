@@ -1,9 +1,13 @@
 // The page: keeps what is being looked at, and puts the views together.
 
+import { Agents } from "./agent/agents.js";
+import { asFailure, Caller } from "./caller.js";
 import type { Catalogue } from "./catalogue.js";
-import { CheckClient, type ReportMessage } from "./check-client.js";
+import { CheckClient, type Recognised, type ReportMessage } from "./check-client.js";
+import type { Answer, Offer } from "./choosing.js";
 import { h, replace } from "./dom.js";
-import { readFragment, writeFragment, type Shared } from "./fragment.js";
+import { Predictors, type Reading } from "./forecasting.js";
+import { forecastLink, readFragment, writeFragment, type Shared } from "./fragment.js";
 import { listenToKeys } from "./keyboard.js";
 import { keepOffline } from "./offline.js";
 import type { CheckOptions } from "./options.js";
@@ -11,12 +15,17 @@ import type { Failure } from "./protocol.js";
 import type { Report } from "./report.js";
 import { SAMPLES, sampleFile } from "./samples.js";
 import { themeButton } from "./theme.js";
+import { chooseView } from "./views/choose/choose.js";
 import { failureView } from "./views/failure.js";
+import { linkView } from "./views/forecast/link.js";
 import { helpDialog } from "./views/help.js";
+import { importedView } from "./views/imported.js";
 import { optionsView } from "./views/options.js";
 import { progressView, type ProgressView } from "./views/progress.js";
 import { reportView, type ReportView } from "./views/report.js";
 import { dropAnywhere, startView } from "./views/start.js";
+
+declare const CHOOSING_SCRIPT: string;
 
 const main = element("main");
 const toast = element("toast");
@@ -30,11 +39,26 @@ let progress: ProgressView | null = null;
 let view: ReportView | null = null;
 /** A report that came before the catalogue did. */
 let waiting: ReportMessage | null = null;
+/** Readings of a trace that came before its dataset did. */
+let readings: { name: string; list: Reading[] } | null = null;
+/** The link that is being looked at. */
+let link: string | null = forecastLink(location.hash);
+/** What was begun last: an answer to anything before it comes too late. */
+let turn = 0;
+
+const predictors = new Predictors();
+const choosing = new Caller(CHOOSING_SCRIPT, "Rankings");
 
 const options = optionsView(() => {
   shared = withMaxTokens(shared, options.choices().maxTokens);
   rememberShared();
   if (file) begin(file);
+});
+
+const agents = new Agents({
+  showScreen: (title, screen) => showOther(title, h("div", { class: "report" }, h("p", { class: "actions" }, h("button", { type: "button", id: "another", onclick: showStart }, "Check a file")), agents.connect.element, screen, agents.jobs.element)),
+  forecast: async (list, plan) => (view?.forecast ? view.forecast.withReadings("the probe", list, plan) : null),
+  say,
 });
 
 const client = new CheckClient({
@@ -75,14 +99,16 @@ function say(text: string): void {
 
 function showStart(): void {
   client.stop();
-  file = null;
+  turn += 1;
+  file = link = null;
   view = progress = waiting = null;
   mapping = undefined;
   shared = withMaxTokens({}, options.choices().maxTokens);
   rememberShared();
   options.setEvaluation(null);
   document.title = "Foretune";
-  replace(main, startView({ onFiles: takeFiles, onSample: (name) => void takeSample(name) }), options.element);
+  agents.leaveReport();
+  replace(main, startView({ onFiles: takeFiles, onSample: (name) => void takeSample(name) }), options.element, agents.connect.element, agents.jobs.element);
   window.scrollTo(0, 0);
 }
 
@@ -95,9 +121,100 @@ function takeFiles(files: File[], target: EventTarget | null = null): void {
     return begin(file);
   }
   if (second) options.setEvaluation(second);
+  void takeFile(first);
+}
+
+/** A dataset is checked; every other kind of file has a screen of its own. */
+async function takeFile(chosen: File): Promise<void> {
+  turn += 1;
+  const own = turn;
+  // A check under way would keep the question waiting.
+  if (progress) client.stop();
+  const recognised = await client.recognise(chosen);
+  if (own !== turn) return;
+  if (recognised.fileKind === "dataset") return takeDataset(chosen);
+  try {
+    const show = await otherFile(chosen, recognised);
+    if (own === turn) show();
+  } catch (thrown) {
+    if (own === turn) showFailure({ ...asFailure(thrown), where: `${chosen.name}, ${recognised.words}` });
+  }
+}
+
+function takeDataset(chosen: File): void {
   mapping = undefined;
   shared = withMaxTokens({}, options.choices().maxTokens);
-  begin(first);
+  begin(chosen);
+}
+
+/** What is to be shown once the file is read. */
+async function otherFile(chosen: File, { fileKind, words }: Recognised): Promise<() => void> {
+  switch (fileKind) {
+    case "dataset":
+      return () => takeDataset(chosen);
+    case "predictor":
+      await predictors.load(chosen.name, new Uint8Array(await chosen.arrayBuffer()));
+      return predictorArrived;
+    case "curves":
+    case "checkpoints":
+    case "scores": {
+      const text = await chosen.text();
+      const offer = JSON.parse(await choosing.call<string>("offer", fileKind, text)) as Offer;
+      return () => showOther(chosen.name, chooseView(chosen.name, words, offer, {
+        choose: async (wish) => JSON.parse(await choosing.call<string>("choose", text, JSON.stringify(wish))) as Answer,
+        onAnother: showStart,
+        onDataset: () => takeDataset(chosen),
+      }));
+    }
+    case "trace": {
+      const list = await predictors.readings(await chosen.text());
+      return () => readingsArrived(chosen.name, list);
+    }
+    default: {
+      const runs = await predictors.imported(chosen.name, new Uint8Array(await chosen.arrayBuffer()));
+      return () => showOther(chosen.name, importedView(chosen.name, runs, { onAnother: showStart, onUse: (run) => readingsArrived(run.name, run.readings) }));
+    }
+  }
+}
+
+function predictorArrived(): void {
+  if (link) return void showLink(link);
+  if (view) return view.forecast?.predictorChanged();
+  showStart();
+  say(`${predictors.held?.name ?? "The predictor"} is at hand: drop the dataset it is to judge`);
+}
+
+function readingsArrived(name: string, list: Reading[]): void {
+  readings = { name, list };
+  if (view?.forecast) return view.forecast.setReadings(name, list);
+  showStart();
+  say(`${name} is kept: drop the dataset it belongs to`);
+}
+
+/** A screen that is about no dataset. */
+function showOther(name: string, screen: HTMLElement): void {
+  client.stop();
+  agents.leaveReport();
+  file = null;
+  view = progress = waiting = null;
+  document.title = `${name} · Foretune`;
+  replace(main, screen);
+  window.scrollTo(0, 0);
+  main.querySelector<HTMLElement>("h1[tabindex]")?.focus({ preventScroll: true });
+}
+
+async function showLink(text: string): Promise<void> {
+  turn += 1;
+  const own = turn;
+  try {
+    await predictors.loadShipped();
+    const screen = await linkView(text, predictors, { onPredictor: (chosen) => void takeFile(chosen), onOwnFile: showStart });
+    if (own !== turn) return;
+    link = text;
+    showOther("A forecast", screen);
+  } catch (thrown) {
+    if (own === turn) showFailure(asFailure(thrown));
+  }
 }
 
 async function takeSample(name: string): Promise<void> {
@@ -119,7 +236,9 @@ function checkOptions(): CheckOptions {
 
 function begin(chosen: File): void {
   client.stop();
+  turn += 1;
   file = chosen;
+  link = null;
   view = waiting = null;
   rememberShared();
   document.title = `${chosen.name} · Foretune`;
@@ -138,7 +257,13 @@ function showReport(message: ReportMessage): void {
   if (!catalogue || !file) return;
   progress = null;
   const report = JSON.parse(message.json) as Report;
-  view = reportView({ file, message, report, catalogue, optionsElement: options.element }, {
+  const checked = file;
+  const probe = report.layout ? agents.section({
+    fileName: checked.name,
+    rows: async () => (await client.clean({}, false)).blob.text(),
+    evaluation: () => options.choices().evaluation,
+  }) : null;
+  view = reportView({ file, message, report, catalogue, optionsElement: options.element, probe: probe && [agents.connect.element, probe, agents.jobs.element] }, {
     rows: (wanted) => client.rows(wanted),
     onOpenFinding(code) {
       const { finding: _, ...rest } = shared;
@@ -152,8 +277,11 @@ function showReport(message: ReportMessage): void {
     },
     advise: (recipe, prices) => client.advise(recipe, prices),
     reportHtml: (recipe, prices) => client.reportHtml(recipe, prices),
-    clean: (fixes) => client.clean(fixes),
+    clean: (fixes) => client.clean(fixes, true),
+    predictors,
+    onPredictor: (chosen) => void takeFile(chosen),
   });
+  if (readings) view.forecast?.setReadings(readings.name, readings.list);
   replace(main, view.element);
   document.getElementById("verdict-line")?.focus({ preventScroll: true });
   if (shared.finding) view.findings.open(shared.finding);
@@ -171,7 +299,7 @@ function setUp(): void {
     event.preventDefault();
     showStart();
   } }, "Foretune"), h("span", { class: "spacer" }), openHelp, themeButton());
-  element("footer").append(h("p", { class: "note" }, "Files are read by this page and never sent. The page asks only its own address, and works offline once loaded."));
+  element("footer").append(h("p", { class: "note" }, "Files are read by this page and leave it only for an agent on this computer that you connect. It works offline once loaded."));
   document.body.append(help);
   dropAnywhere(takeFiles);
   // The checking package is fetched when somebody is about to use it, not with the page.
@@ -186,10 +314,17 @@ function setUp(): void {
     copyLink: () => void navigator.clipboard.writeText(location.href).then(() => say("Link copied: settings only, no data"), () => say("The browser refused to copy")),
     help: () => (help.open ? help.close() : help.showModal()),
   });
+  addEventListener("hashchange", () => {
+    const arrived = forecastLink(location.hash);
+    if (arrived) void showLink(arrived);
+  });
   const start = shared;
+  const arrived = link;
+  agents.begin(location.href);
   if (start.maxTokens) options.setMaxTokens(start.maxTokens);
-  showStart();
-  if (start.sample && SAMPLES.some((sample) => sample.name === start.sample)) {
+  if (arrived) void showLink(arrived);
+  else showStart();
+  if (!arrived && start.sample && SAMPLES.some((sample) => sample.name === start.sample)) {
     void takeSample(start.sample).then(() => {
       if (start.finding) shared = { ...shared, finding: start.finding };
     });

@@ -22,6 +22,27 @@ export function measure(value: number | null | undefined): string {
   return new Intl.NumberFormat("en", { maximumSignificantDigits: 3 }).format(value);
 }
 
+/** As ticks have it: 1.6M, 200k, 0.35. */
+export function compact(value: number): string {
+  const size = Math.abs(value);
+  const short = (scaled: number, unit: string): string => `${Number(scaled.toPrecision(3))}${unit}`;
+  if (size >= 1e9) return short(value / 1e9, "G");
+  if (size >= 1e6) return short(value / 1e6, "M");
+  if (size >= 1e4) return short(value / 1e3, "k");
+  if (size > 0 && size < 1e-3) return value.toExponential(0);
+  return String(Number(value.toPrecision(4)));
+}
+
+/** A score or a part of one: "61.4". */
+export function points(value: number | null | undefined): string {
+  return value === null || value === undefined || !Number.isFinite(value) ? MISSING : value.toFixed(1);
+}
+
+/** With its sign: "+3.2". */
+export function signed(value: number): string {
+  return `${value < 0 ? "−" : "+"}${Math.abs(value).toFixed(Math.abs(value) < 0.095 ? 2 : 1)}`;
+}
+
 export function percent(share: number | null | undefined): string {
   if (share === null || share === undefined || !Number.isFinite(share)) return MISSING;
   const points = share * 100;

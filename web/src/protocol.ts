@@ -39,16 +39,21 @@ export interface RowExcerpt {
   after: string;
 }
 
+/** As core tells files apart. */
+export type FileKind = "dataset" | "predictor" | "curves" | "checkpoints" | "scores" | "trace" | "trainer_state" | "log_lines" | "metrics_csv" | "tensor_board";
+
 export type ToCoordinator =
   | { kind: "start" }
+  | { kind: "recognise"; name: string; head: Uint8Array }
   | { kind: "check"; file: File; evaluation: File | null; tokenizer: File | null; options: CheckOptions; workers: number }
   | { kind: "rows"; request: number; wanted: RowRequest[] }
   | { kind: "advise"; recipe: Recipe; prices: CostTable }
   | { kind: "report_html"; recipe: Recipe; prices: CostTable; madeAt: string }
-  | { kind: "clean"; fixes: Record<string, boolean> };
+  | { kind: "clean"; fixes: Record<string, boolean>; isForReport: boolean };
 
 export type FromCoordinator =
   | { kind: "ready"; catalogue: Catalogue }
+  | { kind: "recognised"; fileKind: FileKind; words: string }
   /** Only the package with the columnar readers can open this file. */
   | { kind: "needs_columnar" }
   | { kind: "progress"; progress: Progress }

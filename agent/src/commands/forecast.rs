@@ -1,10 +1,12 @@
 //! `foretune forecast`: how the run would end, with what certainty, why, and what would change it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use foretune_core::features::{self, FeatureVector};
+use foretune_core::links::predictor_hash;
+use foretune_core::predict::changes::cheap_changes;
 use foretune_core::predict::predictor::{self, ForecastOptions, Predictor, WhatIf};
 use foretune_core::predict::verdict::{MistakeCosts, Verdict};
 use foretune_core::runs::{Known, Reading};
@@ -12,7 +14,7 @@ use foretune_core::schema::Mapping;
 
 use super::Answer;
 use super::check::{eval_index, parse_mapping};
-use crate::candidate::{self, Candidate};
+use crate::candidate::{self, Candidate, Plan};
 use crate::training::RecipeFlags;
 use crate::weights::ModelFolder;
 use crate::{files, terminal};
@@ -54,31 +56,90 @@ pub struct Forecast {
     json: bool,
 }
 
-pub fn run(arguments: &Forecast) -> Result<Answer> {
-    let Some(path) = &arguments.predictor else {
+/// A candidate beside the predictor that is asked about it.
+#[derive(Debug)]
+pub struct Prepared {
+    pub predictor: Predictor,
+    pub predictor_hash: String,
+    pub plan: Plan,
+    pub readings: Vec<Reading>,
+    pub options: ForecastOptions,
+}
+
+impl Prepared {
+    pub fn known(&self) -> Known<'_> {
+        let total_steps = self.plan.features.get("total_steps");
+        Known {
+            plan: &self.plan.features,
+            proxy: None,
+            base_score: None,
+            readings: &self.readings,
+            total_steps: if total_steps.is_finite() { total_steps as u64 } else { 0 },
+        }
+    }
+
+    pub fn vector(&self) -> FeatureVector {
+        let (known, seen) = (self.known(), self.readings.len());
+        known.at(known.most(seen), seen)
+    }
+}
+
+impl Forecast {
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    pub fn prepare(&self) -> Result<Prepared> {
+        let (predictor, predictor_hash) = load_predictor(self.predictor.as_deref())?;
+        let model = self.model.as_deref().map(ModelFolder::open).transpose()?;
+        let mapping = self.map.as_ref();
+        let eval = self.eval.as_deref().map(|path| eval_index(path, mapping)).transpose()?;
+        let recipe = self.recipe.recipe()?;
+        let candidate = Candidate {
+            file: &self.file,
+            mapping,
+            eval: eval.as_ref(),
+            model: model.as_ref(),
+            recipe: &recipe,
+        };
+        let readings = match &self.trace {
+            Some(path) => candidate::readings(path)?,
+            None => Vec::new(),
+        };
+        let options = ForecastOptions {
+            threshold: self.threshold,
+            costs: MistakeCosts { wasted_run: self.cost_wasted, missed_run: self.cost_missed },
+            ..ForecastOptions::default()
+        };
+        Ok(Prepared { predictor, predictor_hash, plan: candidate.plan()?, readings, options })
+    }
+}
+
+/// The predictor and the hash that links know it by.
+pub fn load_predictor(path: Option<&Path>) -> Result<(Predictor, String)> {
+    let Some(path) = path else {
         bail!(
             "this build carries no predictor of its own; give one made by `foretune fit` with --predictor P.onnx"
         );
     };
     let told = || format!("the predictor {}", path.display());
-    let predictor = Predictor::load(&files::read(path)?, |_| false).with_context(told)?;
-    let (plan, readings) = gather(arguments)?;
-    let total_steps = plan.get("total_steps");
-    let known = Known {
-        plan: &plan,
-        proxy: None,
-        base_score: None,
-        readings: &readings,
-        total_steps: if total_steps.is_finite() { total_steps as u64 } else { 0 },
-    };
-    let vector = known.at(known.most(readings.len()), readings.len());
-    let options = ForecastOptions {
-        threshold: arguments.threshold,
-        costs: MistakeCosts { wasted_run: arguments.cost_wasted, missed_run: arguments.cost_missed },
-        ..ForecastOptions::default()
-    };
-    let forecast = predictor.forecast(&vector, &options)?;
-    let changes = predictor.what_if(&known, &cheap_changes(&plan))?;
+    let bytes = files::read(path)?;
+    Ok((Predictor::load(&bytes, |_| false).with_context(told)?, predictor_hash(&bytes)))
+}
+
+pub fn run(arguments: &Forecast) -> Result<Answer> {
+    let prepared = arguments.prepare()?;
+    let vector = prepared.vector();
+    let forecast = prepared.predictor.forecast(&vector, &prepared.options)?;
+    let changes = prepared.predictor.what_if(&prepared.known(), &cheap_changes(&prepared.plan.features))?;
     if arguments.json {
         let mut value = serde_json::to_value(&forecast)?;
         value["what_if"] = serde_json::to_value(&changes)?;
@@ -86,51 +147,14 @@ pub fn run(arguments: &Forecast) -> Result<Answer> {
     } else {
         terminal::data(&text(&forecast, &vector, &changes))?;
     }
-    Ok(if forecast.verdict == Verdict::NoGo { Answer::No } else { Answer::Yes })
+    Ok(answer(&forecast))
 }
 
-/// What is known of the candidate, and the readings of its probe.
-fn gather(arguments: &Forecast) -> Result<(FeatureVector, Vec<Reading>)> {
-    let model = arguments.model.as_deref().map(ModelFolder::open).transpose()?;
-    let mapping = arguments.map.as_ref();
-    let eval = arguments.eval.as_deref().map(|path| eval_index(path, mapping)).transpose()?;
-    let recipe = arguments.recipe.recipe()?;
-    let candidate = Candidate {
-        file: &arguments.file,
-        mapping,
-        eval: eval.as_ref(),
-        model: model.as_ref(),
-        recipe: &recipe,
-    };
-    let readings = match &arguments.trace {
-        Some(path) => candidate::readings(path)?,
-        None => Vec::new(),
-    };
-    Ok((candidate.features()?, readings))
+pub fn answer(forecast: &predictor::Forecast) -> Answer {
+    if forecast.verdict == Verdict::NoGo { Answer::No } else { Answer::Yes }
 }
 
-/// Changes of the recipe that cost nothing to try; the data's own faults are `check`'s to name.
-fn cheap_changes(vector: &FeatureVector) -> Vec<(String, Vec<(String, f64)>)> {
-    let mut changes = Vec::new();
-    let mut scaled = |label: &str, names: &[&str], factor: f64| {
-        let values: Vec<(String, f64)> = names
-            .iter()
-            .map(|name| ((*name).to_owned(), vector.get(name) * factor))
-            .filter(|(_, value)| value.is_finite())
-            .collect();
-        if !values.is_empty() {
-            changes.push((label.to_owned(), values));
-        }
-    };
-    scaled("learning rate x 3", &["learning_rate"], 3.0);
-    scaled("learning rate / 3", &["learning_rate"], 1.0 / 3.0);
-    scaled("twice the epochs", &["epochs", "total_steps"], 2.0);
-    scaled("half the epochs", &["epochs", "total_steps"], 0.5);
-    scaled("twice the rank", &["lora_rank", "lora_alpha", "trained_parameters"], 2.0);
-    changes
-}
-
-fn text(forecast: &predictor::Forecast, vector: &FeatureVector, changes: &[WhatIf]) -> String {
+pub fn text(forecast: &predictor::Forecast, vector: &FeatureVector, changes: &[WhatIf]) -> String {
     let mut lines = vec![match forecast.interval {
         Some((low, high)) => format!(
             "score {:.1} points, {:.0} % interval {low:.1} to {high:.1}",

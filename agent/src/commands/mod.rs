@@ -6,7 +6,9 @@ mod dev;
 mod doctor;
 mod fit;
 mod forecast;
+mod import;
 mod indicators;
+mod link;
 mod models;
 mod probe;
 mod rank;
@@ -32,6 +34,8 @@ pub enum Command {
     Scale(scale::Scale),
     Fit(fit::Fit),
     Forecast(Box<forecast::Forecast>),
+    Import(import::Import),
+    Link(link::LinkCommand),
     Models(models::Models),
     Probe(Box<probe::Probe>),
     Serve(serve::Serve),
@@ -49,6 +53,8 @@ pub fn run(command: Command) -> Result<Answer> {
         Command::Scale(arguments) => scale::run(&arguments),
         Command::Fit(arguments) => fit::run(&arguments),
         Command::Forecast(arguments) => forecast::run(&arguments),
+        Command::Import(arguments) => import::run(&arguments),
+        Command::Link(arguments) => link::run(&arguments),
         Command::Models(arguments) => models::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),
         Command::Serve(arguments) => serve::run(&arguments),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 use foretune_core::features::FeatureVector;
+use foretune_core::runs::HELD_OUT_ROWS;
 use foretune_engine::selftest::self_test;
 use foretune_engine::{LoadOptions, RunData, RunOptions, Trainer};
 use serde_json::{Value, json};
@@ -12,9 +13,7 @@ use serde_json::{Value, json};
 use super::Answer;
 use super::indicators::Indicators;
 use crate::devices::{self, DeviceChoice};
-use crate::training::{
-    HELD_OUT_ROWS, RecipeFlags, Run, Sampling, beside, drive, general_rows, read_rows, split,
-};
+use crate::training::{RecipeFlags, Run, Sampling, beside, drive, general_rows, read_rows, split};
 use crate::weights::ModelFolder;
 use crate::{files, job, terminal};
 

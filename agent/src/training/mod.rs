@@ -7,7 +7,7 @@ mod recipe;
 mod rows;
 
 pub use drive::{Run, beside, drive, trace};
-pub use foretune_engine::rows::{HELD_OUT_ROWS, Sampling, held_out_rows, rows_of, split, tokenize};
+pub use foretune_engine::rows::{Sampling, rows_of, split, tokenize};
 pub use quiz::{Quiz, QuizMarks};
 pub use recipe::RecipeFlags;
 pub use rows::{general_rows, read_rows};

@@ -67,6 +67,8 @@ pub const MAX_TREE_DEPTH: usize = 512;
 pub const MAX_COLUMN_OPERATIONS: usize = 256;
 /// Runs that a predictor is fitted on.
 pub const MAX_RUNS: usize = 200_000;
+/// Readings of one trace file.
+pub const MAX_TRACE_READINGS: usize = 100_000;
 /// Readings of one run.
 pub const MAX_READINGS: usize = 64;
 /// One message to the agent; larger data comes in parts.
@@ -107,3 +109,16 @@ pub const WRONG_SECRETS_MS: u64 = 60_000;
 /// Milliseconds between pings, and without a sign of life before a client is let go.
 pub const PING_MS: u64 = 15_000;
 pub const SILENCE_MS: u64 = 60_000;
+/// Characters of a link behind the address: what messengers, mail and QR codes still carry whole.
+pub const MAX_LINK_CHARS: usize = 2000;
+/// What a link may unpack to.
+pub const MAX_LINK_BYTES: usize = 16 << 10;
+/// Feature values in a link.
+pub const MAX_LINK_VALUES: usize = 1024;
+/// Bytes of a name in a link.
+pub const MAX_LINK_NAME_BYTES: usize = 120;
+/// One log of another training program.
+pub const MAX_IMPORT_BYTES: usize = 256 << 20;
+/// Steps of one imported run, and runs of one log.
+pub const MAX_IMPORT_STEPS: usize = 1_000_000;
+pub const MAX_IMPORT_RUNS: usize = 1000;

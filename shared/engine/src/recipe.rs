@@ -1,31 +1,13 @@
 //! How a run is trained: rates, batch, length, adapters; and the learning rate of each step.
 
 use foretune_core::features::FeatureVector;
+use foretune_core::runs::RecipeNumbers;
+pub use foretune_core::runs::Schedule;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{EngineError, Result};
 use crate::lora::LoraConfig;
 use crate::ops::AdamW;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Schedule {
-    Constant,
-    #[default]
-    Linear,
-    Cosine,
-}
-
-impl Schedule {
-    pub fn parse(name: &str) -> Option<Self> {
-        match name {
-            "constant" => Some(Self::Constant),
-            "linear" => Some(Self::Linear),
-            "cosine" => Some(Self::Cosine),
-            _ => None,
-        }
-    }
-}
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -94,8 +76,26 @@ impl Recipe {
 
     /// Optimizer steps of the full run over this many rows.
     pub fn total_steps(&self, rows: usize) -> u64 {
-        let by_epochs = (rows as f64 * self.epochs / self.batch_size as f64).ceil() as u64;
-        self.max_steps.unwrap_or(by_epochs).max(1)
+        self.numbers().total_steps(rows)
+    }
+
+    /// What a forecast reads of it.
+    pub fn numbers(&self) -> RecipeNumbers {
+        RecipeNumbers {
+            learning_rate: self.learning_rate,
+            batch_size: self.batch_size,
+            epochs: self.epochs,
+            max_steps: self.max_steps,
+            schedule: self.schedule,
+            warmup_share: self.warmup_share,
+            weight_decay: self.weight_decay,
+            clip_norm: self.clip_norm,
+            sequence_length: self.sequence_length,
+            lora_rank: self.lora.rank,
+            lora_alpha: self.lora.alpha,
+            lora_dropout: self.lora.dropout,
+            lora_modules: self.lora.targets.len(),
+        }
     }
 
     /// Rate of step `step` (from 0) of `total`: up over the warm-up, then by the schedule.
@@ -120,28 +120,7 @@ impl Recipe {
 
     /// The recipe group of the registry, without what only a model or an evaluation knows.
     pub fn features(&self, rows: usize) -> FeatureVector {
-        let mut features = FeatureVector::default();
-        let flag = |schedule| f64::from(u8::from(self.schedule == schedule));
-        for (name, value) in [
-            ("learning_rate", self.learning_rate),
-            ("batch_size", self.batch_size as f64),
-            ("epochs", self.total_steps(rows) as f64 * self.batch_size as f64 / rows.max(1) as f64),
-            ("total_steps", self.total_steps(rows) as f64),
-            ("warmup_share", self.warmup_share),
-            ("schedule_is_constant", flag(Schedule::Constant)),
-            ("schedule_is_linear", flag(Schedule::Linear)),
-            ("schedule_is_cosine", flag(Schedule::Cosine)),
-            ("weight_decay", self.weight_decay),
-            ("clip_norm", self.clip_norm),
-            ("lora_rank", self.lora.rank as f64),
-            ("lora_alpha", self.lora.alpha),
-            ("lora_dropout", self.lora.dropout),
-            ("lora_modules", self.lora.targets.len() as f64),
-            ("sequence_length", self.sequence_length as f64),
-        ] {
-            features.set(name, value);
-        }
-        features
+        self.numbers().features(rows)
     }
 }
 
@@ -158,6 +137,11 @@ mod tests {
         assert!(rates[99] > 0.0 && rates[99] < 0.02);
         let cosine = Recipe { schedule: Schedule::Cosine, ..recipe };
         assert!((cosine.rate(55, 100) - 0.5).abs() < 1e-9);
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_forecast() {
+        assert_eq!(Recipe::default().numbers(), RecipeNumbers::default());
     }
 
     #[test]

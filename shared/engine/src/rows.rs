@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use foretune_core::formats::{FormatError, Opened};
 use foretune_core::hash::{combine, hash_bytes};
+use foretune_core::runs::held_out_rows;
 use foretune_core::schema::{self, Example, Mapping, Turn};
 use foretune_core::source::ByteSource;
 
@@ -13,9 +14,6 @@ use crate::batch::Row;
 use crate::general_text::PASSAGES;
 use crate::recipe::Recipe;
 use crate::template::Template;
-
-/// Most rows of the file that are kept back to measure its own loss.
-pub const HELD_OUT_ROWS: usize = 96;
 
 #[derive(Debug, Clone, Copy)]
 pub struct Sampling {
@@ -141,11 +139,6 @@ fn each_example<S: ByteSource, E: From<FormatError>>(
         }
     }
     Ok(())
-}
-
-/// Rows of the file kept back to measure its own loss: at most a tenth of what there is.
-pub fn held_out_rows(usable: usize) -> usize {
-    HELD_OUT_ROWS.min(usable / 10)
 }
 
 fn has_answer(example: &Example<'_>) -> bool {

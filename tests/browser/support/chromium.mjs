@@ -13,7 +13,7 @@ export async function launch(extraFlags = []) {
 }
 
 /** A fresh profile with the page open. `requests` and `complaints` fill as things happen. */
-export async function openPage(browser, address, contextOptions = {}) {
+export async function openPage(browser, address, contextOptions = {}, ready = "#drop-target, #progress, #verdict, #failure") {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, acceptDownloads: true, ...contextOptions });
   const requests = [];
   const complaints = [];
@@ -24,7 +24,7 @@ export async function openPage(browser, address, contextOptions = {}) {
     if (["error", "warning"].includes(message.type())) complaints.push(`${message.type()}: ${message.text()}`);
   });
   await page.goto(address);
-  await page.waitForSelector("#drop-target, #progress, #verdict, #failure");
+  await page.waitForSelector(ready);
   return { context, page, requests, complaints };
 }
 

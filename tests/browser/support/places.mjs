@@ -1,7 +1,7 @@
 // Where things are: the built page, the binary, reference data beside the checkout.
 
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -34,4 +34,33 @@ export function referenceFiles(folder) {
     return [];
   }
   return readdirSync(path, { withFileTypes: true }).filter((entry) => entry.isFile()).map((entry) => join(path, entry.name)).sort();
+}
+
+/** Runs the binary and gives what it printed; exit codes other than 0 and 1 throw. */
+export function foretune(args) {
+  try {
+    return execFileSync(binary(), args, { encoding: "utf8", maxBuffer: 1 << 28, stdio: ["ignore", "pipe", "pipe"] });
+  } catch (error) {
+    if (error.status === 1) return error.stdout;
+    throw new Error(`foretune ${args.join(" ")}: ${error.stderr ?? error}`);
+  }
+}
+
+/** A predictor fitted on made-up runs; it says nothing about real ones. */
+export function syntheticPredictor(folder) {
+  const runs = join(folder, "synthetic-runs.jsonl");
+  const out = join(folder, "synthetic.onnx");
+  const tool = join(ROOT, "target/debug/examples/synthetic_runs");
+  if (!existsSync(tool)) throw new Error("the example synthetic_runs is missing: cargo build -p foretune-tests --example synthetic_runs");
+  writeFileSync(runs, execFileSync(tool, ["120"], { encoding: "utf8", maxBuffer: 1 << 28 }));
+  foretune(["fit", runs, "--out", out, "--note", "Made-up runs for tests"]);
+  return { predictor: out, runs: readFileSync(runs, "utf8").trimEnd().split("\n").map((line) => JSON.parse(line)) };
+}
+
+/** A data set inside the ranges of the made-up runs: two of five answers are wrong. */
+export function syntheticData(folder) {
+  const path = join(folder, "items.jsonl");
+  const rows = Array.from({ length: 600 }, (_, row) => JSON.stringify({ prompt: `Is item ${row} ${["good", "bad", "odd"][(row * 7) % 3]}?`, completion: ["yes", "no", "maybe"][(row * 7 + (row % 5 < 2 ? 1 : 0)) % 3] }));
+  writeFileSync(path, `${rows.join("\n")}\n`);
+  return path;
 }

@@ -8,13 +8,14 @@ import { launch } from "./chromium.mjs";
 import { DIST } from "./places.mjs";
 import { serve } from "./static-server.mjs";
 
-/** `browser`, `server` and `folder` are there once the first test runs. */
-export function suite() {
+/** `browser`, `server` and `folder` are there once the first test runs, and whatever `prepare` made in them. */
+export function suite(prepare = () => undefined) {
   const stage = { browser: null, server: null, folder: null };
   before(async () => {
     stage.browser = await launch();
     stage.server = await serve(DIST);
     stage.folder = mkdtempSync(join(tmpdir(), "foretune-"));
+    await prepare(stage);
   });
   after(async () => {
     await stage.browser?.close();

@@ -29,17 +29,29 @@ export interface ChartOptions {
   draw(width: number): Drawing;
 }
 
+export interface LiveChart {
+  element: HTMLElement;
+  /** Drawn anew in the place there is; the layout does not move. */
+  update(options: ChartOptions): void;
+}
+
 export function chart(options: ChartOptions): HTMLElement {
+  return liveChart(options).element;
+}
+
+export function liveChart(first: ChartOptions): LiveChart {
+  let options = first;
   const readout = h("p", { class: "readout" }, options.summary);
   const stage = h("div", { class: "stage" });
   const titleId = uniqueId("chart");
+  const asTable = table(options);
   const figure = h(
     "figure",
     { class: "chart" },
     h("figcaption", {}, h("h3", { id: titleId }, options.title), options.note ? h("p", { class: "note" }, options.note) : null),
     stage,
     readout,
-    table(options),
+    asTable.element,
   );
   let drawnWidth = 0;
   const observer = new ResizeObserver((entries) => {
@@ -50,7 +62,17 @@ export function chart(options: ChartOptions): HTMLElement {
     }
   });
   observer.observe(stage);
-  return figure;
+  return {
+    element: figure,
+    update(newer) {
+      options = newer;
+      asTable.fill(newer);
+      const focused = stage.contains(document.activeElement);
+      if (readout.dataset["reading"] === undefined) readout.textContent = newer.summary;
+      if (drawnWidth > 0) replace(stage, picture(options, drawnWidth, titleId, readout));
+      if (focused) stage.querySelector("svg")?.focus({ preventScroll: true });
+    },
+  };
 }
 
 function picture(options: ChartOptions, width: number, titleId: string, readout: HTMLElement): SVGElement {
@@ -67,6 +89,8 @@ function picture(options: ChartOptions, width: number, titleId: string, readout:
     active = mark ? index : -1;
     cursor.setAttribute("visibility", mark ? "visible" : "hidden");
     readout.textContent = mark ? mark.says : options.summary;
+    if (mark) readout.dataset["reading"] = "";
+    else delete readout.dataset["reading"];
     root.setAttribute("aria-valuetext", mark ? mark.says : options.summary);
     if (!mark) return;
     root.setAttribute("aria-valuenow", String(index));
@@ -92,15 +116,25 @@ function picture(options: ChartOptions, width: number, titleId: string, readout:
   return root;
 }
 
-function table(options: ChartOptions): HTMLElement {
+/** Filled when it is opened: a live chart would else build a table that nobody looks at many times a second. */
+function table(options: ChartOptions): { element: HTMLElement; fill(options: ChartOptions): void } {
+  let { rows } = options;
   const head = h("tr", {}, options.columns.map((name, index) => h("th", { scope: "col", class: index ? "number" : null }, name)));
-  const body = options.rows.map((row) =>
-    h("tr", {}, row.map((cell, index) => (index ? h("td", { class: "number" }, cell) : h("th", { scope: "row" }, cell)))),
-  );
-  return h(
+  const body = h("tbody", {});
+  const fill = (): void => replace(body, rows.map((row) => h("tr", {}, row.map((cell, index) => (index ? h("td", { class: "number" }, cell) : h("th", { scope: "row" }, cell))))));
+  const element: HTMLDetailsElement = h(
     "details",
-    { class: "as-table" },
+    { class: "as-table", ontoggle: () => {
+      if (element.open) fill();
+    } },
     h("summary", {}, "Show as table"),
-    h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": `${options.title}, as a table` }, h("table", {}, h("thead", {}, head), h("tbody", {}, body))),
+    h("div", { class: "scroll", tabindex: 0, role: "group", "aria-label": `${options.title}, as a table` }, h("table", {}, h("thead", {}, head), body)),
   );
+  return {
+    element,
+    fill(newer) {
+      rows = newer.rows;
+      if (element.open) fill();
+    },
+  };
 }

@@ -4,12 +4,14 @@ import type { Advice, CostTable, Recipe } from "../advice.js";
 import type { Catalogue } from "../catalogue.js";
 import type { Cleaned, ReportMessage } from "../check-client.js";
 import { h } from "../dom.js";
+import type { Predictors } from "../forecasting.js";
 import type { RowExcerpt, RowRequest } from "../protocol.js";
 import type { Report } from "../report.js";
 import { costView } from "./cost.js";
 import { descriptorsView } from "./descriptors.js";
 import { downloadsView } from "./downloads.js";
 import { findingsView, type FindingsView } from "./findings.js";
+import { forecastView, type ForecastView } from "./forecast/forecast.js";
 import { mappingView } from "./mapping.js";
 import { preflightView } from "./preflight.js";
 import { shapeView } from "./shape.js";
@@ -22,6 +24,8 @@ export interface ReportContent {
   report: Report;
   catalogue: Catalogue;
   optionsElement: HTMLElement;
+  /** What the agent adds. */
+  probe: HTMLElement[] | null;
 }
 
 export interface ReportHandlers {
@@ -32,21 +36,25 @@ export interface ReportHandlers {
   advise(recipe: Recipe, prices: CostTable): void;
   reportHtml(recipe: Recipe, prices: CostTable): Promise<string>;
   clean(fixes: Record<string, boolean>): Promise<Cleaned>;
+  predictors: Predictors;
+  onPredictor(file: File): void;
 }
 
 export interface ReportView {
   element: HTMLElement;
   findings: FindingsView;
+  /** Not there for a file that could not be opened. */
+  forecast: ForecastView | null;
   /** The report under another recipe: its text, and what changed in it. */
   showAdvice(json: string): void;
 }
 
-export function reportView({ file, message, report, catalogue, optionsElement }: ReportContent, handlers: ReportHandlers): ReportView {
+export function reportView({ file, message, report, catalogue, optionsElement, probe }: ReportContent, handlers: ReportHandlers): ReportView {
   const findings = findingsView(report, catalogue, { rows: handlers.rows, onOpen: handlers.onOpenFinding });
   // A file that could not be opened has nothing to describe: what was found says why.
   if (!report.layout) {
     const element = h("div", { class: "report" }, verdictView(file.name, report, message, handlers.onAnother), findings.element, downloadsView(file.name, () => message.json, catalogue, null));
-    return { element, findings, showAdvice: () => undefined };
+    return { element, findings, forecast: null, showAdvice: () => undefined };
   }
   let { recipe } = report;
   let { prices } = catalogue.advice;
@@ -64,11 +72,14 @@ export function reportView({ file, message, report, catalogue, optionsElement }:
     preflight.show(advice.preflight);
   };
   showAdvice(report);
+  const forecast = forecastView(report, handlers.predictors, handlers.onPredictor);
   const element = h("div", { class: "report" },
     verdictView(file.name, report, message, handlers.onAnother),
     optionsElement,
     mappingView(report, handlers.onMapping),
     findings.element,
+    forecast.element,
+    probe,
     trainersView(report, catalogue),
     shapeView(report),
     cost.element,
@@ -79,6 +90,7 @@ export function reportView({ file, message, report, catalogue, optionsElement }:
   return {
     element,
     findings,
+    forecast,
     showAdvice(newJson) {
       json = newJson;
       showAdvice(JSON.parse(newJson) as Advice);

@@ -45,6 +45,7 @@ function dropTarget(onFiles: (files: File[]) => void): HTMLElement {
     h("p", { class: "promise" }, "Nothing leaves this computer"),
     h("button", { type: "button", class: "primary", id: "choose-file", onclick: () => input.click() }, "Choose a file"),
     h("p", { class: "note" }, "JSON, JSON Lines, CSV, Parquet or Arrow, also .gz and .zst"),
+    h("p", { class: "note" }, "Also a table of models to choose among, a predictor, or the log of a run"),
     input,
   );
 }

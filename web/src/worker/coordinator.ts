@@ -1,9 +1,9 @@
 // Reads one file after another for the page: frames it, shares its batches among part workers, merges what
 // they found and answers questions about the result. The page ends it to cancel.
 
-import init, { catalogue, Cleaning, EvaluationReading, excerpt, FileReading, Merging } from "foretune-package";
+import init, { catalogue, Cleaning, EvaluationReading, excerpt, FileReading, Merging, recognised } from "foretune-package";
 import type { Catalogue } from "../catalogue.js";
-import type { Failure, FromCoordinator, ToCoordinator } from "../protocol.js";
+import type { Failure, FileKind, FromCoordinator, ToCoordinator } from "../protocol.js";
 import { stem } from "../file-names.js";
 import { fetchBytes, fetchModule } from "./assets.js";
 import { toFailure } from "./failure.js";
@@ -120,7 +120,7 @@ function rows(message: Extract<ToCoordinator, { kind: "rows" }>): void {
 }
 
 /** Reads the file a second time and writes it anew; the pieces go into a Blob, which browsers keep on disk. */
-async function clean(fixes: Record<string, boolean>): Promise<void> {
+async function clean(fixes: Record<string, boolean>, isForReport: boolean): Promise<void> {
   if (!current) return;
   const { file, info, options } = current;
   const source = new FileSource(file);
@@ -133,14 +133,19 @@ async function clean(fixes: Record<string, boolean>): Promise<void> {
     meter.advance(reading.consumed_bytes(), batch.rows, {});
   }
   reading.free();
-  current.changes = cleaning.changes();
-  post({ kind: "cleaned", blob: new Blob(pieces, { type: "application/jsonl" }), changes: current.changes, name: `${stem(file.name)}.cleaned.jsonl` });
+  const changes = cleaning.changes();
+  if (isForReport) current.changes = changes;
+  post({ kind: "cleaned", blob: new Blob(pieces, { type: "application/jsonl" }), changes, name: `${stem(file.name)}.cleaned.jsonl` });
 }
 
 async function handle(message: ToCoordinator): Promise<void> {
   switch (message.kind) {
     case "start":
       return start();
+    case "recognise": {
+      const [fileKind = "dataset", words = ""] = recognised(message.name, message.head);
+      return post({ kind: "recognised", fileKind: fileKind as FileKind, words });
+    }
     case "check":
       return check(message);
     case "rows":
@@ -152,7 +157,7 @@ async function handle(message: ToCoordinator): Promise<void> {
       if (current) post({ kind: "report_html", html: current.merging.report_html(JSON.stringify(message.recipe), JSON.stringify(message.prices), current.changes, message.madeAt) });
       return;
     case "clean":
-      return clean(message.fixes);
+      return clean(message.fixes, message.isForReport);
   }
 }
 

@@ -7,6 +7,8 @@ declare module "foretune-package" {
   }
   export default function init(input: InitInput): Promise<unknown>;
   export function catalogue(): string;
+  /** Which screen a file belongs to, and what to call it. */
+  export function recognised(name: string, head: Uint8Array): string[];
   /** What stands before, at and after the offending part of a row; `bytes` begin with the row. */
   export function excerpt(info: Uint8Array, bytes: Uint8Array, path: string, found: string): string[];
 
@@ -64,6 +66,34 @@ declare module "foretune-package" {
     constructor(info: Uint8Array, options: string, fixes: string);
     push(bytes: Uint8Array, table: BigUint64Array, problems: Uint8Array): Uint8Array;
     changes(): string;
+    free(): void;
+  }
+}
+
+declare module "foretune-choosing" {
+  export default function init(input: { module_or_path: WebAssembly.Module }): Promise<unknown>;
+  /** All of these give JSON. */
+  export function offer_of(kind: string, text: string): string;
+  export function choose(text: string, wish: string): string;
+}
+
+declare module "foretune-forecast" {
+  export default function init(input: { module_or_path: WebAssembly.Module }): Promise<unknown>;
+  /** All of these give JSON, but for links. */
+  export function features(): string;
+  export function read_link(text: string): string;
+  export function trace_readings(text: string): string;
+  export function imported(name: string, bytes: Uint8Array): string;
+  /** The drawing of a QR code, as an SVG path, and its width in modules. */
+  export function qr_code(text: string): string;
+
+  export class Forecasting {
+    constructor(onnx: Uint8Array);
+    card(): string;
+    forecast(request: string): string;
+    by_step(request: string): string;
+    make_link(request: string, about: string): string;
+    open_link(text: string): string;
     free(): void;
   }
 }

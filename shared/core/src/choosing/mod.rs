@@ -3,6 +3,7 @@
 
 pub mod checkpoints;
 pub mod curves;
+pub mod offer;
 pub mod problem;
 pub mod scale;
 pub mod table;

@@ -2,15 +2,19 @@
 
 mod derived;
 mod knowledge;
+mod plan;
 mod read;
 mod record;
 mod table;
+mod trace;
 
 pub use derived::DERIVED_FROM_READINGS;
 pub use knowledge::{Knowledge, Known};
+pub use plan::{HELD_OUT_ROWS, RecipeNumbers, Schedule, held_out_rows, plan_features};
 pub use read::{Place, RunsError, RunsReader, read_runs};
 pub use record::{
     DatasetRecord, Elsewhere, EvaluationRecord, ModelRecord, Part, Reading, RunRecord, SCHEMA_VERSION,
     StepRecord,
 };
 pub use table::{AnytimeTable, Label, STATIC_ONLY_STEP, noise_floor};
+pub use trace::{TraceError, read_trace};

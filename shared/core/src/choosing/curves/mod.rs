@@ -3,6 +3,7 @@
 
 mod accept_then_stop;
 mod benchmark;
+mod drawn;
 mod input;
 mod interval;
 mod laws;
@@ -12,6 +13,7 @@ mod pooled;
 mod report;
 
 pub use benchmark::{Benchmark, CellScore, benchmark};
+pub use drawn::{DrawnCurve, drawn};
 pub use input::{CurveOptions, Curves, Measure};
 pub use next::NextPoint;
 pub use picture::picture;

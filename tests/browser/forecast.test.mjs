@@ -1,0 +1,157 @@
+// The forecast, its link and the logs of other programs, with a predictor of made-up runs.
+
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { downloadText, openPage } from "./support/chromium.mjs";
+import { faultsOfLooks } from "./support/looks.mjs";
+import { foretune, syntheticData, syntheticPredictor } from "./support/places.mjs";
+import { suite } from "./support/suite.mjs";
+
+let predictor;
+let data;
+let runs;
+const stage = suite(({ folder }) => {
+  ({ predictor, runs } = syntheticPredictor(folder));
+  data = syntheticData(folder);
+});
+
+/** The dataset checked, the predictor at hand, and the recipe of the tests. */
+async function forecast(contextOptions) {
+  const opened = await openPage(stage.browser, stage.server.address, contextOptions);
+  const { page } = opened;
+  await page.setInputFiles("#file-input", data);
+  await page.waitForSelector("#verdict");
+  await page.setInputFiles("#predictor-file", predictor);
+  await page.waitForSelector("#forecast-score");
+  await set(page, "Learning rate", "0.001");
+  await set(page, "Fixed steps", "300");
+  return opened;
+}
+
+async function set(page, label, value) {
+  const field = page.locator("#forecast").getByLabel(label, { exact: true });
+  await field.fill(value);
+  await field.press("Tab");
+  await settled(page);
+}
+
+const settled = (page) => page.waitForFunction(() => document.querySelector("#forecast-score") && !document.querySelector("#forecast-answer[aria-busy]"));
+
+const asked = (extra = []) => JSON.parse(foretune(["forecast", data, "--predictor", predictor, "--lr", "0.001", "--max-steps", "300", "--json", ...extra]));
+
+function traceFile() {
+  const path = join(stage.folder, "probe.trace");
+  const readings = runs[6].readings.filter((reading) => reading.step <= 100);
+  writeFileSync(path, [{ type: "start", trace_version: 1 }, ...readings.map((reading) => ({ type: "reading", ...reading }))].map((line) => `${JSON.stringify(line)}\n`).join(""));
+  return path;
+}
+
+test("without a predictor the page says so; with one it forecasts what the command line forecasts", { timeout: 90_000 }, async () => {
+  const { context, page, complaints } = await openPage(stage.browser, stage.server.address);
+  await page.setInputFiles("#file-input", data);
+  await page.waitForSelector("#verdict");
+  assert.match(await page.innerText("#forecast"), /No predictor is shipped/);
+  await page.setInputFiles("#predictor-file", predictor);
+  await page.waitForSelector("#forecast-score");
+  await set(page, "Learning rate", "0.001");
+  await set(page, "Fixed steps", "300");
+  await set(page, "The score that the run must reach", "30");
+  const natively = asked(["--threshold", "30"]);
+  const here = JSON.parse(await downloadText(page, "#save-forecast"));
+  assert.deepEqual(here.forecast, Object.fromEntries(Object.entries(natively).filter(([name]) => name !== "what_if")));
+  assert.deepEqual(here.what_if, natively.what_if);
+  assert.ok((await page.locator(".reasons li").count()) >= 4);
+  await page.locator(".reasons summary >> nth=0").click();
+  assert.ok((await page.locator(".reasons details[open] p").count()) >= 1);
+  assert.deepEqual(await faultsOfLooks(page, "forecast"), []);
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
+test("a trace sharpens the forecast as on the command line; a strange recipe gets no verdict", { timeout: 90_000 }, async () => {
+  const { context, page } = await forecast();
+  const trace = traceFile();
+  await dropFile(page, trace, "probe.trace");
+  await page.waitForSelector("#forecast-trace:not([hidden])");
+  await settled(page);
+  await set(page, "Learning rate", "0.001");
+  await set(page, "Fixed steps", "300");
+  await set(page, "The score that the run must reach", "20");
+  const here = JSON.parse(await downloadText(page, "#save-forecast"));
+  assert.equal(here.forecast.score, asked(["--trace", trace, "--threshold", "20"]).score);
+  await set(page, "Learning rate", "3");
+  assert.match(await page.innerText("#forecast-verdict"), /No verdict/);
+  assert.match(await page.innerText("#outside"), /learning_rate is 3/);
+  assert.ok((await page.locator("#forecast svg .hatch").count()) > 0, "the interval is hatched");
+  await context.close();
+});
+
+/** As a person drops it anywhere on the page. */
+async function dropFile(page, path, name) {
+  const text = readFileSync(path, "utf8");
+  await page.evaluate(({ text, name }) => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([text], name));
+    document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: transfer }));
+  }, { text, name });
+}
+
+test("a link opens as the same forecast elsewhere, and only claims without its predictor", { timeout: 90_000 }, async () => {
+  const { context, page } = await forecast({ permissions: ["clipboard-read", "clipboard-write"] });
+  await set(page, "The score that the run must reach", "30");
+  await page.click("#copy-link");
+  const link = await page.inputValue("#link-text");
+  assert.match(link, /#f1\.[\w-]+$/);
+  assert.ok(link.split("#")[1].length < 2000);
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), link);
+  await page.click("#show-qr");
+  await page.waitForSelector("svg.qr path");
+  await context.close();
+  const natively = JSON.parse(foretune(["link", "open", link, "--predictor", predictor, "--json"]));
+  assert.equal(natively.agrees, true);
+
+  const other = await openPage(stage.browser, link, {}, "#link, #failure");
+  assert.match(await other.page.innerText("#link-status"), /Only claimed/);
+  assert.match(await other.page.innerText("#claimed"), /items\.jsonl/);
+  await other.page.setInputFiles("#predictor-file", predictor);
+  await other.page.waitForFunction(() => /claims the same/.test(document.querySelector("#link-status")?.textContent ?? ""));
+  assert.equal(await other.page.innerText("#forecast-score"), `${natively.recomputed.score.toFixed(1)} points`);
+  const first = await other.page.innerText("#forecast-score");
+  await other.page.fill("#own-learning_rate", "0.01");
+  await other.page.press("#own-learning_rate", "Tab");
+  await other.page.waitForFunction((before) => document.querySelector("#forecast-score").textContent !== before, first);
+  assert.deepEqual(await faultsOfLooks(other.page, "link"), []);
+  assert.deepEqual(other.complaints, []);
+  await other.context.close();
+});
+
+test("a link that was cut or made by someone else is refused in words", { timeout: 60_000 }, async () => {
+  for (const [fragment, words] of [["#f1.AAAA", /changed on its way|not made by Foretune/], ["#f9.AAAA", /newer Foretune/]]) {
+    const { context, page } = await openPage(stage.browser, stage.server.address + fragment, {}, "#link, #failure");
+    assert.match(await page.innerText("#failure"), words);
+    await context.close();
+  }
+});
+
+test("logs of other programs become a partial trace, and wrong kinds of files are called by their name", { timeout: 60_000 }, async () => {
+  const history = Array.from({ length: 30 }, (_, index) => ({ step: index + 1, loss: 3 / (index + 1), grad_norm: 1.5, learning_rate: 1e-4, epoch: (index + 1) / 30 }));
+  const path = join(stage.folder, "trainer_state.json");
+  writeFileSync(path, JSON.stringify({ epoch: 1, global_step: 30, max_steps: 90, num_train_epochs: 3, log_history: [...history, { step: 20, eval_loss: 1.25 }] }));
+  const { context, page, complaints } = await openPage(stage.browser, stage.server.address);
+  await page.setInputFiles("#file-input", path);
+  await page.waitForSelector("#imported");
+  assert.match(await page.innerText("#imported-line"), /30 logged steps, 3 readings/);
+  assert.ok((await page.locator("#imported svg polyline").count()) >= 3);
+  assert.deepEqual(await faultsOfLooks(page, "imported", [360, 1600]), []);
+  await page.click("text=Use it for a forecast");
+  await page.waitForSelector("#drop-target");
+  const broken = join(stage.folder, "broken.onnx");
+  writeFileSync(broken, "this is no predictor");
+  await page.setInputFiles("#file-input", broken);
+  await page.waitForSelector("#failure");
+  assert.match(await page.innerText("#failure"), /broken\.onnx, a predictor/);
+  assert.deepEqual(complaints, []);
+  await context.close();
+});

@@ -1,0 +1,206 @@
+// What core forecasts: the types of its JSON, and the one predictor that the page holds.
+
+import { Caller } from "./caller.js";
+import type { Feature } from "./catalogue.js";
+import type { Bar } from "./report.js";
+
+export type Verdict = "go" | "no-go" | "probe-longer" | "withheld";
+export type Features = Record<string, number | null>;
+
+export interface Outside {
+  name: string;
+  value: number | null;
+  low: number;
+  high: number;
+}
+
+export interface Forecast {
+  score: number;
+  interval: [number, number] | null;
+  coverage: number | null;
+  verdict: Verdict;
+  probability_above: number | null;
+  in_distribution: boolean;
+  base: number;
+  shap: Record<string, number>;
+  shap_groups: Record<string, number>;
+  shap_method: string;
+  stage: string | null;
+  outside: Outside[];
+  transfer: { base_parameters: number; fitted_on: string[]; interval_widened: number; measured: boolean } | null;
+  divergence_probability: number | null;
+  regime: string | null;
+  next_probe_steps: number | null;
+  notes: string[];
+}
+
+export interface WhatIf {
+  change: string;
+  gain: number;
+  in_distribution: boolean;
+}
+
+export interface Forecasted {
+  forecast: Forecast;
+  what_if: WhatIf[];
+  /** The values it was made from. */
+  features: Features;
+}
+
+export interface Card {
+  target: string;
+  evaluations: string[];
+  base_models: { name: string; parameters: number }[];
+  data: string;
+  split: string;
+  learner: string;
+  test: { n: number; rmse: number } | null;
+  noise_floor_points: number | null;
+  score_range: [number, number];
+  features: { name: string; low: number; high: number; median: number }[];
+  depths: number[];
+}
+
+export interface PredictorFile {
+  hash: string;
+  names: string[];
+  /** Null for a file of another maker. */
+  card: Card | null;
+}
+
+export interface RecipeNumbers {
+  learning_rate: number;
+  batch_size: number;
+  epochs: number;
+  max_steps: number | null;
+  schedule: "constant" | "linear" | "cosine";
+  warmup_share: number;
+  weight_decay: number;
+  clip_norm: number;
+  sequence_length: number;
+  lora_rank: number;
+  lora_alpha: number;
+  lora_dropout: number;
+  lora_modules: number;
+}
+
+export interface Reading {
+  step: number;
+  features: Features;
+}
+
+export interface ForecastRequest {
+  features: Features;
+  rows_valid: number | null;
+  recipe: RecipeNumbers | null;
+  /** For the share of rows that the recipe's longest row cuts, where the check did not count it. */
+  tokens_total: Bar[];
+  base_parameters: number | null;
+  base_score: number | null;
+  readings: Reading[];
+  threshold: number | null;
+  costs: { wasted_run: number; missed_run: number };
+}
+
+export interface ByStep {
+  /** Null before any reading. */
+  step: number | null;
+  score: number;
+  interval: [number, number] | null;
+  /** Null where the predictor's card tells nothing of what a reading is worth. */
+  regime: string | null;
+  next_probe_steps: number | null;
+}
+
+export interface OpenedLink {
+  opened: {
+    link: {
+      features: Features;
+      unknown_features: number;
+      predictor: string;
+      model: string | null;
+      dataset: { fingerprint: string; name: string | null };
+      inputs: { threshold: number | null; costs: { wasted_run: number; missed_run: number } };
+      claimed: { score: number; interval: [number, number] | null; coverage: number | null; probability_above: number | null; verdict: Verdict; evaluation: string; made_with: string };
+    };
+    recomputed: Forecast | null;
+    agrees: boolean | null;
+  };
+  what_if: WhatIf[];
+  plan: Features;
+  base_score: number | null;
+}
+
+export interface About {
+  model: string | null;
+  fingerprint: string;
+  name: string | null;
+}
+
+declare const FORECAST_SCRIPT: string;
+/** Names of the predictors that were shipped with this build. */
+declare const SHIPPED_PREDICTORS: readonly string[];
+
+/** The predictor that the page holds, whatever screen asks it. */
+export class Predictors {
+  private readonly caller = new Caller(FORECAST_SCRIPT, "Forecasts");
+  private words: Promise<{ features: Feature[]; recipe: RecipeNumbers }> | null = null;
+  held: { name: string; file: PredictorFile } | null = null;
+
+  get shipped(): readonly string[] {
+    return SHIPPED_PREDICTORS;
+  }
+
+  async load(name: string, bytes: Uint8Array): Promise<void> {
+    this.held = { name, file: JSON.parse(await this.caller.call<string>("load", bytes)) as PredictorFile };
+  }
+
+  /** Takes the first shipped one unless there is one already. */
+  async loadShipped(name = this.shipped[0]): Promise<void> {
+    if (this.held || !name) return;
+    this.held = { name, file: JSON.parse(await this.caller.call<string>("loadShipped", name)) as PredictorFile };
+  }
+
+  /** Units and words of features, and the recipe a form starts from. */
+  known(): Promise<{ features: Feature[]; recipe: RecipeNumbers }> {
+    return (this.words ??= this.caller.call<string>("features").then((text) => JSON.parse(text) as { features: Feature[]; recipe: RecipeNumbers }));
+  }
+
+  async forecast(request: ForecastRequest): Promise<Forecasted> {
+    return JSON.parse(await this.caller.call<string>("forecast", JSON.stringify(request))) as Forecasted;
+  }
+
+  async byStep(request: ForecastRequest): Promise<ByStep[]> {
+    return JSON.parse(await this.caller.call<string>("byStep", JSON.stringify(request))) as ByStep[];
+  }
+
+  makeLink(request: ForecastRequest, about: About): Promise<string> {
+    return this.caller.call<string>("makeLink", JSON.stringify(request), JSON.stringify(about));
+  }
+
+  async openLink(text: string): Promise<OpenedLink> {
+    return JSON.parse(await this.caller.call<string>("openLink", text)) as OpenedLink;
+  }
+
+  async qrCode(text: string): Promise<{ path: string; modules: number }> {
+    return JSON.parse(await this.caller.call<string>("qrCode", text)) as { path: string; modules: number };
+  }
+
+  async readings(text: string): Promise<Reading[]> {
+    return JSON.parse(await this.caller.call<string>("readings", text)) as Reading[];
+  }
+
+  async imported(name: string, bytes: Uint8Array): Promise<ImportedRun[]> {
+    return JSON.parse(await this.caller.call<string>("imported", name, bytes)) as ImportedRun[];
+  }
+}
+
+/** What could be read from the log of another program. */
+export interface ImportedRun {
+  name: string;
+  source: string;
+  recipe: Features;
+  steps: { step: number; loss: number | null; grad_norm: number | null; learning_rate: number | null; held_out_loss: number | null }[];
+  readings: Reading[];
+  notes: string[];
+}

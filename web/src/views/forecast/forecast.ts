@@ -1,0 +1,139 @@
+// Screen 3, a section of the report: which predictor answers, the recipe it is asked about, and the answer.
+
+import { asFailure } from "../../caller.js";
+import { h, replace, section } from "../../dom.js";
+import type { ByStep, Features, Forecasted, ForecastRequest, Predictors, Reading } from "../../forecasting.js";
+import { counted, points } from "../../numbers.js";
+import type { Report } from "../../report.js";
+import { answerView } from "./answer.js";
+import { recipeControls, type RecipeControls } from "./recipe.js";
+import { shareView } from "./share.js";
+
+export interface ForecastView {
+  element: HTMLElement;
+  /** Another predictor is held now. */
+  predictorChanged(): void;
+  setReadings(name: string, readings: Reading[]): void;
+  /** The same, and the forecast after each of them; null without a predictor. */
+  withReadings(name: string, readings: Reading[], plan: Features | null): Promise<{ steps: ByStep[]; threshold: number | null } | null>;
+}
+
+const COSTS = { wasted_run: 1, missed_run: 1 };
+
+export function forecastView(report: Report, predictors: Predictors, onPredictor: (file: File) => void): ForecastView {
+  const source = h("span", {});
+  const body = h("div", {});
+  const element = section("forecast", "Forecast", source, body);
+  let readings: { name: string; list: Reading[]; plan: Features | null } | null = null;
+  let controls: RecipeControls | null = null;
+  let shown: Forecasted | null = null;
+  let last = 0;
+
+  const threshold = h("input", { type: "number", id: "forecast-threshold", step: "any", inputmode: "decimal", placeholder: "none", onchange: () => void ask() });
+  const wasted = costInput("cost-wasted", () => void ask());
+  const missed = costInput("cost-missed", () => void ask());
+  const traceNote = h("p", { class: "note", id: "forecast-trace", hidden: true });
+  const answer = h("div", { id: "forecast-answer" });
+  const announced = h("p", { class: "visually-hidden", role: "status" });
+  const share = shareView(predictors, () => ({ request: request(), about: { model: controls?.value().model ?? null, fingerprint: report.file.fingerprint, name: report.file.name }, forecasted: shown }));
+
+  function request(): ForecastRequest {
+    const chosen = controls?.value();
+    const cost = (input: HTMLInputElement): number => (input.value !== "" && Number(input.value) >= 0 ? Number(input.value) : 1);
+    return {
+      // A probe tells its own recipe and model: they are what its readings belong to.
+      features: { ...report.features, ...readings?.plan },
+      rows_valid: readings?.plan ? null : report.rows_valid,
+      recipe: readings?.plan ? null : chosen?.recipe ?? null,
+      tokens_total: report.description.histograms.tokens_total,
+      base_parameters: chosen?.baseParameters ?? null,
+      base_score: null,
+      readings: readings?.list ?? [],
+      threshold: threshold.value === "" ? null : Number(threshold.value),
+      costs: { ...COSTS, wasted_run: cost(wasted), missed_run: cost(missed) },
+    };
+  }
+
+  async function ask(): Promise<void> {
+    last += 1;
+    const own = last;
+    answer.setAttribute("aria-busy", "true");
+    try {
+      const asked = request();
+      const { features } = await predictors.known();
+      const forecasted: Forecasted = await predictors.forecast(asked);
+      if (own !== last) return;
+      shown = forecasted;
+      announced.textContent = `Forecast ${points(forecasted.forecast.score)} points`;
+      const card = predictors.held?.file.card ?? null;
+      replace(answer, answerView({ forecast: forecasted.forecast, features: forecasted.features, whatIf: forecasted.what_if, threshold: asked.threshold, card, known: features }));
+    } catch (thrown) {
+      if (own !== last) return;
+      const failure = asFailure(thrown);
+      replace(answer, h("p", { class: "bad", role: "alert" }, failure.what), h("p", { class: "todo" }, failure.todo));
+    }
+    answer.removeAttribute("aria-busy");
+    share.changed();
+  }
+
+  const picker = (id: string, label: string): HTMLElement[] => {
+    const input = h("input", { type: "file", id, accept: ".onnx", class: "visually-hidden", tabindex: -1, "aria-hidden": "true", onchange: () => {
+      const file = input.files?.[0];
+      input.value = "";
+      if (file) onPredictor(file);
+    } });
+    return [h("button", { type: "button", onclick: () => input.click() }, label), input];
+  };
+
+  async function show(): Promise<void> {
+    await predictors.loadShipped().catch(() => undefined);
+    const { held } = predictors;
+    if (!held) {
+      source.textContent = "";
+      replace(body, h("p", {}, "No predictor is shipped with this build of the page yet"),
+        h("p", { class: "note" }, "Drop one that ", h("code", {}, "foretune fit"), " made from finished runs (a file ending in .onnx), and the forecast appears here. It is computed in this page."),
+        h("p", { class: "actions" }, picker("predictor-file", "Choose a predictor")));
+      return;
+    }
+    const card = held.file.card;
+    source.textContent = `by ${held.name}${card ? `, fitted on ${card.data || "runs without a description"}` : ", which has no card: its errors and ranges are unknown"}`;
+    const { recipe } = await predictors.known();
+    if (readings) traceNote.textContent = `With ${counted(readings.list.length, "reading")} of ${readings.name}`;
+    traceNote.hidden = readings === null;
+    controls = recipeControls({ ...recipe, sequence_length: report.max_tokens ?? recipe.sequence_length }, card, () => void ask());
+    replace(body,
+      controls.element,
+      h("div", { class: "recipe no-print" },
+        h("div", {}, h("label", { for: "forecast-threshold" }, "The score that the run must reach"), threshold),
+        h("div", {}, h("label", { for: "cost-wasted" }, "Cost of a wasted run"), wasted),
+        h("div", {}, h("label", { for: "cost-missed" }, "Cost of a missed good run"), missed)),
+      traceNote,
+      answer,
+      announced,
+      h("div", { class: "actions no-print" }, share.element, picker("predictor-file", "Choose another predictor")));
+    await ask();
+  }
+
+  void show();
+  return {
+    element,
+    predictorChanged: () => void show(),
+    setReadings(name, list) {
+      readings = { name, list, plan: null };
+      void show();
+    },
+    async withReadings(name, list, plan) {
+      readings = { name, list, plan };
+      if (!predictors.held || !controls) return null;
+      traceNote.textContent = `With ${counted(list.length, "reading")} of ${name}${plan ? ", for the recipe that it runs" : ""}`;
+      traceNote.hidden = false;
+      void ask();
+      const asked = request();
+      return { steps: await predictors.byStep(asked), threshold: asked.threshold };
+    },
+  };
+}
+
+function costInput(id: string, onchange: () => void): HTMLInputElement {
+  return h("input", { type: "number", id, min: 0, step: "any", inputmode: "decimal", value: 1, onchange });
+}

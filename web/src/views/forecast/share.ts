@@ -1,0 +1,65 @@
+// The forecast as a link: copied, shown as text, and as a QR code on request.
+
+import { asFailure } from "../../caller.js";
+import { h, replace, svg } from "../../dom.js";
+import { save } from "../../downloads.js";
+import { stem } from "../../file-names.js";
+import type { About, Forecasted, ForecastRequest, Predictors } from "../../forecasting.js";
+import { counted } from "../../numbers.js";
+
+export interface Shared {
+  request: ForecastRequest;
+  about: About;
+  /** What is shown, to be saved. */
+  forecasted: Forecasted | null;
+}
+
+export interface ShareView {
+  element: HTMLElement;
+  /** What was shown is of an older forecast. */
+  changed(): void;
+}
+
+const QUIET_MODULES = 4;
+
+export function shareView(predictors: Predictors, content: () => Shared): ShareView {
+  const shown = h("div", { class: "shared", role: "status" });
+  const name = h("input", { type: "checkbox", id: "link-name", checked: true });
+  const address = async (): Promise<string> => {
+    const { request, about } = content();
+    const link = await predictors.makeLink(request, name.checked ? about : { ...about, name: null });
+    return location.href.split("#")[0] + link;
+  };
+  const told = async (show: (address: string) => Promise<void>): Promise<void> => {
+    try {
+      await show(await address());
+    } catch (thrown) {
+      const failure = asFailure(thrown);
+      replace(shown, h("p", { class: "bad" }, failure.what), h("p", { class: "note" }, failure.todo));
+    }
+  };
+  const copy = h("button", { type: "button", class: "primary", id: "copy-link", onclick: () => void told(async (text) => {
+    const field = h("input", { type: "text", id: "link-text", readonly: true, value: text, "aria-label": "The link", onfocus: () => field.select() });
+    let words = `Copied: ${counted(text.length, "character")}, features and recipe, no row of the data`;
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      words = "The browser refused to copy; the link stands here";
+    }
+    replace(shown, h("p", { class: "note" }, words), field);
+  }) }, "Copy the link");
+  const code = h("button", { type: "button", id: "show-qr", onclick: () => void told(async (text) => {
+    const { path, modules } = await predictors.qrCode(text);
+    const side = modules + 2 * QUIET_MODULES;
+    replace(shown, svg("svg", { class: "qr", viewBox: `${-QUIET_MODULES} ${-QUIET_MODULES} ${side} ${side}`, role: "img", "aria-label": "The link as a QR code" },
+      svg("rect", { class: "qr-light", x: -QUIET_MODULES, y: -QUIET_MODULES, width: side, height: side }), svg("path", { class: "qr-dark", d: path })));
+  }) }, "Show a QR code");
+  const keep = h("button", { type: "button", id: "save-forecast", onclick: () => {
+    const { forecasted, about } = content();
+    if (forecasted) save(new Blob([JSON.stringify(forecasted, null, 2)], { type: "application/json" }), `${stem(about.name ?? "")}.forecast.json`);
+  } }, "Save as JSON");
+  return {
+    element: h("div", { class: "share" }, h("p", { class: "actions" }, copy, code, keep, h("span", { class: "choose" }, name, h("label", { for: "link-name" }, "with the file's name"))), shown),
+    changed: () => replace(shown),
+  };
+}

@@ -1,0 +1,32 @@
+// Holds one predictor and answers for it: forecast, links, traces.
+
+import init, { features, Forecasting, imported, qr_code, read_link, trace_readings } from "foretune-forecast";
+import { fetchBytes } from "./assets.js";
+import { answerWith } from "./answering.js";
+
+let held: Forecasting | null = null;
+
+function hold(bytes: Uint8Array): string {
+  const fresh = new Forecasting(bytes);
+  held?.free();
+  held = fresh;
+  return fresh.card();
+}
+
+function predictor(): Forecasting {
+  if (!held) throw { what: "There is no predictor yet", where: "", todo: "Drop one made by foretune fit", details: "" };
+  return held;
+}
+
+answerWith("forecast", (module) => init({ module_or_path: module }), {
+  features: () => features(),
+  load: (bytes: Uint8Array) => hold(bytes),
+  loadShipped: async (name: string) => hold(await fetchBytes(name)),
+  forecast: (request: string) => predictor().forecast(request),
+  byStep: (request: string) => predictor().by_step(request),
+  makeLink: (request: string, about: string) => predictor().make_link(request, about),
+  openLink: (text: string) => (held ? held.open_link(text) : read_link(text)),
+  qrCode: (text: string) => qr_code(text),
+  readings: (text: string) => trace_readings(text),
+  imported: (name: string, bytes: Uint8Array) => imported(name, bytes),
+});

@@ -1,5 +1,4 @@
 //! `foretune import` as a user runs it: a trainer's log becomes a trace that a forecast takes.
-#![expect(clippy::unwrap_used, reason = "helpers of tests may panic like the tests themselves")]
 
 use foretune_tests::foretune;
 use serde_json::{Value, json};

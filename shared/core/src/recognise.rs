@@ -57,7 +57,7 @@ const FEWEST_INDICATORS: usize = 3;
 pub fn recognise(name: &str, head: &[u8]) -> FileKind {
     let head = &head[..head.len().min(HEAD_BYTES)];
     let name = name.rsplit(['/', '\\']).next().unwrap_or_default().to_lowercase();
-    if name.ends_with(".onnx") {
+    if name.rsplit_once('.').is_some_and(|(_, ending)| ending == "onnx") {
         return FileKind::Predictor;
     }
     if name.contains("tfevents") {

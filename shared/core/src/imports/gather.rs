@@ -199,6 +199,6 @@ fn reading(steps: &[LoggedStep], depth: u64) -> Reading {
 
 /// A step as programs write it: whole, zero or more.
 pub(super) fn step_of(value: f64) -> Option<u64> {
-    (value >= 0.0 && value < 9e15 && libm::trunc(value).total_cmp(&(value + 0.0)).is_eq())
+    ((0.0..9e15).contains(&value) && libm::trunc(value).total_cmp(&(value + 0.0)).is_eq())
         .then_some(value as u64)
 }

@@ -93,6 +93,10 @@ fn scalar(bytes: &[u8]) -> Option<(&[u8], Option<f64>)> {
 }
 
 /// A tensor that holds a single float or double; others are histograms, texts, pictures.
+#[expect(
+    clippy::option_option,
+    reason = "outer: whether the bytes are a message; inner: whether it holds a number"
+)]
 fn tensor_of_one(bytes: &[u8]) -> Option<Option<f64>> {
     const FLOAT: u64 = 1;
     const DOUBLE: u64 = 2;
@@ -100,7 +104,7 @@ fn tensor_of_one(bytes: &[u8]) -> Option<Option<f64>> {
     for field in Fields(bytes) {
         match field? {
             (1, Field::Number(value)) => kind = value,
-            (4 | 5 | 6, Field::Bytes(content)) => {
+            (4..=6, Field::Bytes(content)) => {
                 number = match (kind, content.len()) {
                     (FLOAT, 4) => Some(f64::from(f32::from_le_bytes(content.try_into().ok()?))),
                     (DOUBLE, 8) => Some(f64::from_le_bytes(content.try_into().ok()?)),

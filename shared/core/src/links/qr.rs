@@ -126,7 +126,7 @@ impl Code {
         let data = LEVEL_BITS << 3 | mask;
         let mut rest = data;
         for _ in 0..10 {
-            rest = rest << 1 ^ (rest >> 9) * 0x537;
+            rest = (rest << 1) ^ ((rest >> 9) * 0x537);
         }
         let bits = (data << 10 | rest) ^ 0x5412;
         let bit = |at: usize| bits >> at & 1 == 1;
@@ -155,7 +155,7 @@ impl Code {
         }
         let mut rest = version as u32;
         for _ in 0..12 {
-            rest = rest << 1 ^ (rest >> 11) * 0x1f25;
+            rest = (rest << 1) ^ ((rest >> 11) * 0x1f25);
         }
         let bits = (version as u32) << 12 | rest;
         for at in 0..18 {
@@ -319,8 +319,8 @@ fn interleaved(version: usize, data: &[u8]) -> Vec<u8> {
 /// Product in the field of 256 elements with the polynomial 0x11d.
 fn times(a: u8, b: u8) -> u8 {
     (0..8).rev().fold(0u8, |product, at| {
-        let doubled = product << 1 ^ (product >> 7) * 0x1d;
-        doubled ^ (b >> at & 1) * a
+        let doubled = (product << 1) ^ ((product >> 7) * 0x1d);
+        doubled ^ (((b >> at) & 1) * a)
     })
 }
 

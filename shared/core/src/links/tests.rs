@@ -47,14 +47,6 @@ fn a_link_of_the_first_version_stays_readable() {
     assert_eq!(Link::parse(FIRST_LINK.trim()).unwrap(), sample());
 }
 
-/// The fixture is written once: `cargo test -p foretune-core write_the_first_link -- --ignored`.
-#[test]
-#[ignore = "prints the fixture"]
-#[expect(clippy::print_stdout, reason = "its purpose")]
-fn write_the_first_link() {
-    println!("{}", sample().to_text().unwrap());
-}
-
 #[test]
 fn addresses_around_a_link_do_not_matter() {
     let text = sample().to_text().unwrap();

@@ -82,7 +82,7 @@ impl PackedVector {
         if kinds.len() > limits::MAX_LINK_VALUES || self.others.len() > limits::MAX_LINK_VALUES {
             return Err(LinkError::Content("more values than a link may hold"));
         }
-        let count = |wanted: u8| kinds.iter().filter(|kind| **kind == wanted).count();
+        let count = |wanted: u8| kinds.iter().map(|kind| usize::from(*kind == wanted)).sum::<usize>();
         let rounded_count = count(ROUNDED);
         if count(WHOLE) != self.whole.len()
             || 4 * rounded_count != self.planes.len()

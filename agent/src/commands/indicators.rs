@@ -76,16 +76,13 @@ impl Indicators<'_> {
     fn examples(&self) -> Result<(Vec<Example<'static>>, Vec<Example<'static>>)> {
         let most = SHOTS[SHOTS.len() - 1];
         let mut solved = self.read(self.file, self.eval_rows.saturating_add(most))?;
-        let asked = match self.eval {
-            Some(path) => {
-                solved.truncate(most);
-                self.read(path, self.eval_rows)?
-            }
-            None => {
-                // The solved rows first; a file of few rows keeps half of them to be asked.
-                let rest = most.min(solved.len() / 2);
-                solved.split_off(rest)
-            }
+        let asked = if let Some(path) = self.eval {
+            solved.truncate(most);
+            self.read(path, self.eval_rows)?
+        } else {
+            // The solved rows first; a file of few rows keeps half of them to be asked.
+            let rest = most.min(solved.len() / 2);
+            solved.split_off(rest)
         };
         if asked.is_empty() {
             bail!("{} has too few usable rows", self.file.display());

@@ -23,7 +23,7 @@ const MAX_REDIRECTS: usize = 8;
 /// Failures in a row, without a byte of progress between them.
 const TRIES: u32 = 6;
 const FIRST_WAIT: Duration = Duration::from_millis(200);
-const LONGEST_WAIT: Duration = Duration::from_secs(300);
+const LONGEST_WAIT: Duration = Duration::from_mins(5);
 const MAX_ANSWER_BYTES: u64 = 64 << 20;
 
 #[derive(Debug, Error)]

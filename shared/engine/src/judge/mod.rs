@@ -223,6 +223,7 @@ mod tests {
     use crate::model::LoadOptions;
     use crate::testing::small_config;
 
+    #[expect(clippy::unnecessary_wraps, reason = "what `judge` takes")]
     fn spelled(tokens: &[u32]) -> Result<String> {
         Ok(tokens.iter().filter_map(|token| char::from_u32(64 + token % 26 + 1)).collect())
     }

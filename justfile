@@ -68,6 +68,11 @@ bench-check *arguments:
     cargo build --release --quiet -p foretune
     python3 tests/bench/check.py {{arguments}}
 
+# What ten watching clients cost a probe, and how long a step is on its way (needs a Python with websockets)
+bench-live python="python3" *arguments:
+    cargo build --release --quiet -p foretune
+    {{python}} tests/bench/live.py {{arguments}}
+
 # Make the ONNX fixtures again and compare with onnxruntime and the makers (needs a Python with the packages the script names)
 onnx-fixtures python="python3":
     cargo build --quiet -p foretune-tests --example onnx_tool

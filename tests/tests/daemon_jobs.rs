@@ -226,6 +226,7 @@ fn jobs_wait_for_each_other_and_a_full_queue_refuses() {
         client.ask(json!({"type": "cancel", "job": job}));
     }
     client.subscribe(running, 1);
+    assert_eq!(client.ask(json!({"type": "forget", "job": running}))["rule"], "wrong_state");
     client.ask(json!({"type": "cancel", "job": running}));
     assert_eq!(client.events_to_the_end(running).last().unwrap()["kind"], "cancelled");
     client.wait_for_state(waiting[1], "running");
@@ -250,6 +251,14 @@ fn stopped_early_a_probe_keeps_what_it_has() {
     let pinned = client.ask(json!({"type": "pin", "job": job}));
     assert_eq!(pinned["type"], "pinned");
     assert_eq!(client.ask(json!({"type": "list_jobs"}))["pinned"], job);
+    let handed_over = || fs::read_dir(place.path().join("uploads")).unwrap().count();
+    assert_eq!(handed_over(), 2);
+    assert_eq!(client.ask(json!({"type": "forget", "job": job}))["type"], "forgotten");
+    let list = client.ask(json!({"type": "list_jobs"}));
+    assert_eq!((&list["jobs"], &list["pinned"]), (&json!([]), &json!(null)));
+    assert_eq!(handed_over(), 0);
+    assert!(!place.path().join(format!("jobs/{job}")).exists());
+    assert_eq!(client.ask(json!({"type": "subscribe", "job": job, "from": 1}))["rule"], "unknown_job");
 }
 
 #[test]

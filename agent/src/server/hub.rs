@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
-use foretune_core::jobs::{Desk, End, Fresh, Guesses, Wish};
+use foretune_core::jobs::{Desk, End, Fresh, Guesses, Wish, differing};
 use foretune_core::limits;
 use foretune_core::wire::{
     Answer, EventBody, FromServer, JobEvent, JobId, JobInfo, JobSpec, JobState, Refusal, Rule, ServerMessage,
@@ -153,7 +153,8 @@ impl Hub {
         let shared = self.lock();
         let (jobs, more) = shared.store.jobs(before).map_err(|error| internal(&error))?;
         let pinned = shared.store.pinned().map_err(|error| internal(&error))?;
-        Ok(ServerMessage::Jobs { jobs, pinned, more })
+        let differing = differing(&jobs);
+        Ok(ServerMessage::Jobs { jobs, pinned, more, differing })
     }
 
     pub fn submit(self: &Arc<Self>, title: &str, spec: &JobSpec) -> Result<JobInfo, Refusal> {
@@ -208,6 +209,22 @@ impl Hub {
         shared.store.pin(job).map_err(|error| internal(&error))?;
         drop(shared);
         let _ = self.notices.send(Arc::new(ServerMessage::Pinned { job }.into()));
+        Ok(())
+    }
+
+    pub fn forget(&self, job: JobId) -> Result<(), Refusal> {
+        let shared = self.lock();
+        let info = info(&shared, job)?;
+        if !info.state.is_over() {
+            let message = format!("job {job} is {}", info.state.name());
+            return Err(Refusal::new(Rule::WrongState, message).with_fix("cancel it first"));
+        }
+        shared.store.forget(job).map_err(|error| internal(&error))?;
+        let kept = shared.store.specs().map_err(|error| internal(&error))?;
+        self.uploads.forget(&info.spec, &kept).map_err(|error| internal(&error))?;
+        drop(shared);
+        files::remove_folder(&self.job_folder(job)).map_err(|error| internal(&error.into()))?;
+        let _ = self.notices.send(Arc::new(ServerMessage::Forgotten { job }.into()));
         Ok(())
     }
 

@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use foretune_core::limits;
-use foretune_core::wire::{DeviceInfo, ModelInfo, Refusal, Rule, SOCKET_PATH};
+use foretune_core::wire::{DeviceInfo, Refusal, Rule, SOCKET_PATH};
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -63,7 +63,6 @@ pub struct Agent {
     hub: Arc<Hub>,
     boot: String,
     device: DeviceInfo,
-    models: Vec<ModelInfo>,
 }
 
 /// Where the daemon of a folder is, for other programs of the same user.
@@ -87,7 +86,12 @@ pub struct Ready {
 /// Serves until Ctrl-C or SIGTERM.
 pub async fn serve(options: Options, on_ready: impl FnOnce(&Ready)) -> Result<()> {
     log::set(options.level);
-    files::create_private_folder(&options.state)?;
+    if !files::is_folder(&options.state) {
+        files::create_private_folder(&options.state)?;
+    } else if files::is_open_to_others(&options.state)? {
+        // What is in it is closed to others by itself; a folder of the user's keeps the mode it has.
+        log::warn(&format!("others may look into {}", options.state.display()));
+    }
     let _lock = take_folder(&options.state)?;
     let secret = Secret::open(&options.state, options.renew_secret)?;
     let hub = Hub::open(&options.state)?;
@@ -106,7 +110,6 @@ pub async fn serve(options: Options, on_ready: impl FnOnce(&Ready)) -> Result<()
         hub: Arc::clone(&hub),
         boot: secret::random_hex()?[..16].to_owned(),
         device: machine::device(has_cuda()),
-        models: machine::models(),
     });
     let routes = routes(agent);
     let (stop, stopped) = watch::channel(false);
@@ -124,9 +127,14 @@ pub async fn serve(options: Options, on_ready: impl FnOnce(&Ready)) -> Result<()
     shutdown().await;
     log::info("stopping: running jobs keep what they have");
     hub.stop();
-    let waited = tokio::time::timeout(LAST_STEP, jobs_have_ended(&hub)).await;
-    if waited.is_err() {
-        log::warn("a job took too long and was killed; it goes on from its last checkpoint");
+    let in_time = tokio::select! {
+        () = jobs_have_ended(&hub) => true,
+        () = tokio::time::sleep(LAST_STEP) => false,
+        // A second Ctrl-C.
+        () = shutdown() => false,
+    };
+    if !in_time {
+        log::warn("a job was killed; it goes on from its last checkpoint");
         hub.kill_all();
         let _ = tokio::time::timeout(LAST_STEP, jobs_have_ended(&hub)).await;
     }
@@ -287,7 +295,6 @@ impl Agent {
             hub: Hub::open(state).unwrap(),
             boot: "0".to_owned(),
             device: machine::device(false),
-            models: Vec::new(),
         }
     }
 }

@@ -21,6 +21,7 @@ use super::hub::Hub;
 use super::secret::Shown;
 use super::uploads::Pending;
 use super::{Agent, arguments, log};
+use crate::machine;
 
 const SILENCE: Duration = Duration::from_millis(limits::SILENCE_MS);
 /// Close codes of RFC 6455.
@@ -94,7 +95,7 @@ impl Connection {
             boot: self.agent.boot.clone(),
             token: (shown == Shown::Once).then(|| self.agent.secret.lasting().to_owned()),
             device: self.agent.device.clone(),
-            models: self.agent.models.clone(),
+            models: machine::models(),
             kinds: arguments::kinds(),
             may_name_paths: self.caller != Caller::OtherPage,
             max_message_bytes: limits::MAX_CLIENT_MESSAGE_BYTES as u64,
@@ -197,6 +198,7 @@ impl Connection {
             ClientMessage::Cancel { job: which } => hub.ask(which, Wish::Cancel).map(job),
             ClientMessage::StopEarly { job: which } => hub.ask(which, Wish::StopEarly).map(job),
             ClientMessage::Pin { job } => hub.pin(job).map(|()| ServerMessage::Pinned { job }),
+            ClientMessage::Forget { job } => hub.forget(job).map(|()| ServerMessage::Forgotten { job }),
             ClientMessage::Upload { upload, offset, text, last } => self
                 .uploads
                 .add(&upload, offset, &text, last)

@@ -64,6 +64,19 @@ impl Uploads {
         files::list(&self.folder)?.iter().try_fold(0, |sum, path| Ok(sum + files::length(path)?))
     }
 
+    /// Removes what only a job that is forgotten read.
+    pub fn forget(&self, gone: &JobSpec, kept: &[JobSpec]) -> Result<()> {
+        let still_read = |data: &Data| kept.iter().any(|spec| spec.data().contains(&data));
+        for data in gone.data().into_iter().filter(|data| !still_read(data)) {
+            if let Data::Upload(name) = data
+                && let Some(path) = self.path(name)
+            {
+                files::remove(&path)?;
+            }
+        }
+        Ok(())
+    }
+
     /// Removes what no kept job reads.
     pub fn sweep(&self, specs: &[JobSpec]) -> Result<()> {
         let is_used = |path: &Path| {

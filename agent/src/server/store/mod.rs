@@ -11,6 +11,9 @@ use foretune_core::limits;
 use foretune_core::wire::{EventBody, JobEvent, JobId, JobInfo, JobSpec, JobState};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
+use super::log;
+use crate::files;
+
 #[derive(Debug)]
 pub struct Store {
     connection: Connection,
@@ -29,6 +32,10 @@ pub struct Change<'a> {
 impl Store {
     pub fn open(path: &Path) -> Result<Self> {
         let told = || format!("the daemon's memory {} cannot be opened", path.display());
+        if !files::exists(path) {
+            // Its journal gets the mode that it has.
+            files::write_private(path, b"")?;
+        }
         let connection = Connection::open(path).with_context(told)?;
         Self::prepare(connection).with_context(told)
     }
@@ -79,11 +86,13 @@ impl Store {
         let rows = statement.query_map(params![before, limits::MAX_LISTED_JOBS as i64 + 1], raw_job)?;
         let mut jobs = Vec::new();
         for row in rows {
-            jobs.push(row?.read()?);
+            jobs.push(row?);
         }
         let more = jobs.len() > limits::MAX_LISTED_JOBS;
         jobs.truncate(limits::MAX_LISTED_JOBS);
-        Ok((jobs, more))
+        // One row that cannot be read must not hide the others.
+        let told = |error: &anyhow::Error| log::error(&format!("{error:#}"));
+        Ok((jobs.into_iter().filter_map(|job| job.read().inspect_err(told).ok()).collect(), more))
     }
 
     /// Jobs that are not over, the oldest first, with what was asked of them.
@@ -188,6 +197,14 @@ impl Store {
         )?;
         let rows = statement.query_map(params![pinned, keep as i64], |row| row.get::<_, i64>(0))?;
         Ok(rows.collect::<rusqlite::Result<Vec<_>>>()?.into_iter().map(|job| job as JobId).collect())
+    }
+
+    pub fn forget(&self, job: JobId) -> Result<()> {
+        self.connection.execute("DELETE FROM jobs WHERE job = ?1", params![job as i64])?;
+        if self.pinned()? == Some(job) {
+            self.pin(None)?;
+        }
+        Ok(())
     }
 
     /// Specifications of the jobs kept.

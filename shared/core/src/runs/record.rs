@@ -167,7 +167,10 @@ impl StepRecord {
 }
 
 /// JSON has no NaN.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+#[cfg_attr(
+    target_pointer_width = "64",
+    expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")
+)]
 mod missing {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

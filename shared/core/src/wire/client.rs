@@ -50,6 +50,10 @@ pub enum ClientMessage {
     Pin {
         job: Option<JobId>,
     },
+    /// Removes a job that is over, with its results and the rows that no other job reads.
+    Forget {
+        job: JobId,
+    },
     /// A part of some rows (JSON Lines); `offset` counts the bytes before it.
     Upload {
         upload: String,
@@ -61,7 +65,7 @@ pub enum ClientMessage {
 }
 
 impl ClientMessage {
-    pub const NAMES: [&str; 10] = [
+    pub const NAMES: [&str; 11] = [
         "hello",
         "list_jobs",
         "start",
@@ -70,6 +74,7 @@ impl ClientMessage {
         "cancel",
         "stop_early",
         "pin",
+        "forget",
         "upload",
         "ping",
     ];
@@ -84,6 +89,7 @@ impl ClientMessage {
             Self::Cancel { .. } => "cancel",
             Self::StopEarly { .. } => "stop_early",
             Self::Pin { .. } => "pin",
+            Self::Forget { .. } => "forget",
             Self::Upload { .. } => "upload",
             Self::Ping {} => "ping",
         }

@@ -11,7 +11,7 @@ use super::{
 use crate::limits;
 
 /// What a message is for, one sentence each, by its name.
-const CLIENT: [(&str, &str); 10] = [
+const CLIENT: [(&str, &str); 11] = [
     (
         "hello",
         "The first message, within ten seconds. `token` is the pairing secret, or the one-time code of a link.",
@@ -23,19 +23,23 @@ const CLIENT: [(&str, &str); 10] = [
     ("cancel", "Ends the job and drops what it did."),
     ("stop_early", "Ends the job after the step in flight; its result is what there is by then."),
     ("pin", "Names the job that others are compared with; `null` for none."),
+    ("forget", "Removes a job that is over, with its results and the rows that no other job reads."),
     (
         "upload",
         "A part of some rows as JSON Lines. `upload` is a name of the client's choice, `offset` the number of bytes (UTF-8) before this part.",
     ),
     ("ping", "Asks for a sign of life."),
 ];
-const SERVER: [(&str, &str); 11] = [
+const SERVER: [(&str, &str); 12] = [
     (
         "welcome",
         "The answer to `hello`; a `jobs` message follows. `token` is there after a one-time code: keep it for the next time.",
     ),
     ("refused", "The answer to whatever was not done: which rule, what was wrong, what to do."),
-    ("jobs", "Jobs, the newest first; `more` where older ones exist."),
+    (
+        "jobs",
+        "Jobs, the newest first; `more` where older ones exist. `differing` names the parts of their specifications that are not the same in all of them, such as `recipe.learning_rate`.",
+    ),
     (
         "job",
         "The answer to `start`, `cancel` and `stop_early`; without `re`, to every client whenever a job's state changes.",
@@ -45,6 +49,7 @@ const SERVER: [(&str, &str); 11] = [
     ("event", "One event of a job that the client follows."),
     ("uploaded", "The answer to `upload`; after the last part, `data` is what a job calls the rows."),
     ("pinned", "The answer to `pin`, to every client."),
+    ("forgotten", "The answer to `forget`, to every client."),
     ("pong", "The answer to `ping`."),
     ("bye", "The agent is being stopped. Running jobs go on at its next start."),
 ];

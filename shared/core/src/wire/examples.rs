@@ -92,6 +92,7 @@ pub fn client() -> Vec<FromClient> {
         ClientMessage::Cancel { job },
         ClientMessage::StopEarly { job },
         ClientMessage::Pin { job: Some(job) },
+        ClientMessage::Forget { job },
         ClientMessage::Upload {
             upload: "train".to_owned(),
             offset: 0,
@@ -198,7 +199,10 @@ pub fn server() -> Vec<FromServer> {
     [
         (Some(1), ServerMessage::Welcome(Box::new(welcome))),
         (Some(3), ServerMessage::Refused(Refusal::new(Rule::QueueFull, "16 jobs wait"))),
-        (Some(2), ServerMessage::Jobs { jobs: vec![info()], pinned: None, more: false }),
+        (
+            Some(2),
+            ServerMessage::Jobs { jobs: vec![info()], pinned: None, more: false, differing: Vec::new() },
+        ),
         (Some(3), ServerMessage::Job { job: Box::new(info()) }),
         (Some(4), ServerMessage::Subscribed { job: 7, from: 1, last_seq: 23 }),
         (Some(5), ServerMessage::Unsubscribed { job: 7 }),
@@ -211,11 +215,12 @@ pub fn server() -> Vec<FromServer> {
             })),
         ),
         (
-            Some(9),
+            Some(10),
             ServerMessage::Uploaded { upload: "train".to_owned(), received: 34, data: Some(DATA.to_owned()) },
         ),
         (None, ServerMessage::Pinned { job: Some(7) }),
-        (Some(10), ServerMessage::Pong {}),
+        (None, ServerMessage::Forgotten { job: 7 }),
+        (Some(11), ServerMessage::Pong {}),
         (None, ServerMessage::Bye {}),
     ]
     .into_iter()

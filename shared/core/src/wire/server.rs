@@ -64,6 +64,8 @@ pub enum ServerMessage {
         jobs: Vec<JobInfo>,
         pinned: Option<JobId>,
         more: bool,
+        /// Parts of their specifications that are not the same in all of them, such as `recipe.learning_rate`.
+        differing: Vec<String>,
     },
     /// The answer to `start`, `cancel` and `stop_early`, and to every client when a job's state changes.
     Job {
@@ -90,6 +92,10 @@ pub enum ServerMessage {
     Pinned {
         job: Option<JobId>,
     },
+    /// To every client.
+    Forgotten {
+        job: JobId,
+    },
     Pong {},
     /// The agent is being stopped; running jobs go on at its next start.
     Bye {},
@@ -107,6 +113,7 @@ impl ServerMessage {
             Self::Event(_) => "event",
             Self::Uploaded { .. } => "uploaded",
             Self::Pinned { .. } => "pinned",
+            Self::Forgotten { .. } => "forgotten",
             Self::Pong {} => "pong",
             Self::Bye {} => "bye",
         }

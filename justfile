@@ -83,6 +83,13 @@ bench-shap python="python3":
     cargo build --release --quiet -p foretune-tests --example onnx_tool
     {{python}} tests/onnx/check_shap.py --release
 
+# The three tables of docs/benchmarks-choosing.md, from the public data beside the checkout
+bench-choosing data="../shared/data/benchmarks":
+    cargo build --release --quiet -p foretune
+    target/release/foretune rank curves {{data}}/rectified-scaling/{flan,gigaword}.csv --target 1638400 --benchmark
+    target/release/foretune rank checkpoints {{data}}/checkpoints/pretraining_indicators_50.csv --target sft_cms,sft_rag,sft_cbqa --benchmark --splits 0..20 --cycle learning_rate=0.0001,0.00025,0.0005,0.00075,0.001:35
+    target/release/foretune scale {{data}}/pythia/pythia_evals.csv --small 70m,160m,410m,1b,1.4b --target 6.9b,12b --where 'shots=0|5' --where metric=acc --benchmark
+
 # Pipeline check (not a result): our fit beside LightGBM with the TuneAhead settings on their sample table
 pipeline-check python="python3":
     cargo build --release --quiet -p foretune-tests --example fit_tool

@@ -14,6 +14,7 @@ mod models;
 mod server;
 mod state;
 mod terminal;
+mod threads;
 mod tokenizer;
 mod training;
 mod weights;
@@ -45,6 +46,7 @@ fn run(arguments: Arguments) -> Result<Answer> {
 }
 
 fn main() -> ExitCode {
+    threads::settle();
     match run(Arguments::parse()) {
         Ok(Answer::Yes) => ExitCode::SUCCESS,
         Ok(Answer::No) => ExitCode::from(1),

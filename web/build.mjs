@@ -22,10 +22,11 @@ const CHECK_BUDGET_BYTES = 450_000;
 const REFERENCE_BUDGET_BYTES = 300_000;
 const CHOOSING_BUDGET_BYTES = 250_000;
 const FORECAST_BUDGET_BYTES = 250_000;
+const REPORT_BUDGET_BYTES = 120_000;
 
 const isDev = process.argv.includes("--dev");
 const only = process.argv.indexOf("--only");
-const PACKAGES = only > 0 ? process.argv[only + 1].split(",") : ["check", "columnar", "tokens", "choosing", "forecast"];
+const PACKAGES = only > 0 ? process.argv[only + 1].split(",") : ["check", "columnar", "tokens", "choosing", "forecast", "report"];
 // Resolved from here, so that the script runs from any folder.
 const esbuild = createRequire(import.meta.url)("esbuild");
 const written = new Map();
@@ -43,7 +44,7 @@ function emit(name, content, hashed = true) {
 }
 
 /** Packages that stand alone have modules of their own name. */
-const moduleOf = (packageName) => (["choosing", "forecast"].includes(packageName) ? `foretune-${packageName}` : "foretune-package");
+const moduleOf = (packageName) => (["choosing", "forecast", "report"].includes(packageName) ? `foretune-${packageName}` : "foretune-package");
 
 function bundle(entry, name, define, packageName = null) {
   const result = esbuild.buildSync({
@@ -100,6 +101,7 @@ function build() {
   const answering = (name, entry) => (PACKAGES.includes(name) ? emitBundle(entry, `${name}.js`, { ASSETS: { ...predictors, [name]: assets[name] } }, name) : undefined);
   const choosing = answering("choosing", "src/worker/choosing.ts");
   const forecast = answering("forecast", "src/worker/forecasting.ts");
+  const report = answering("report", "src/worker/reporting.ts");
   const SERVICE_WORKER = "service-worker.js";
   const page = emitBundle("src/main.ts", "page.js", {
     COORDINATOR_SCRIPTS: coordinators,
@@ -107,8 +109,9 @@ function build() {
     SERVICE_WORKER,
     CHOOSING_SCRIPT: choosing ?? "",
     FORECAST_SCRIPT: forecast ?? "",
+    REPORT_SCRIPT: report ?? "",
     SHIPPED_PREDICTORS: Object.keys(predictors),
-    WORKER_SCRIPTS: [...Object.values(coordinators), ...[choosing, forecast].filter(Boolean), SERVICE_WORKER],
+    WORKER_SCRIPTS: [...Object.values(coordinators), ...[choosing, forecast, report].filter(Boolean), SERVICE_WORKER],
   });
   const style = emitStyles();
   const icon = emit("icon.svg", readFileSync(join(WEB, "src/icon.svg")));
@@ -134,6 +137,7 @@ function build() {
     "tokenizer.json, when needed": [[coordinators.tokens, parts.tokens, assets.tokens]],
     "choosing among models, when needed": [[choosing, assets.choosing], CHOOSING_BUDGET_BYTES],
     "forecasts and links, when needed": [[forecast, assets.forecast], FORECAST_BUDGET_BYTES],
+    "report as HTML, when saved": [[report, assets.report], REPORT_BUDGET_BYTES],
   });
   publish();
 }

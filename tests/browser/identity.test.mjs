@@ -1,10 +1,11 @@
 // The page and the command line say the same of the same file, to the byte, and the page sends nothing.
 
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { test } from "node:test";
-import { check, openPage, reportJson } from "./support/chromium.mjs";
-import { ROOT, checkNatively, referenceFiles } from "./support/places.mjs";
+import { check, downloadBytes, openPage, reportJson } from "./support/chromium.mjs";
+import { ROOT, checkNatively, foretune, referenceFiles } from "./support/places.mjs";
 import { suite } from "./support/suite.mjs";
 
 const stage = suite();
@@ -51,5 +52,22 @@ test("exact token counts are those of the command line, for any tokenizer.json",
   }
   assertNothingLeft(requests, stage.server.address);
   assert.deepEqual(complaints, []);
+  await context.close();
+});
+
+test("the HTML report is that of the command line, but for the time it was made", async () => {
+  const timeless = (html) => html.replace(/\d{4}-\d\d-\d\dT[\d:.]+Z/, "then");
+  const { context, page } = await openPage(stage.browser, stage.server.address);
+  for (const sample of ["product-copy.jsonl", "support-bot.jsonl"]) {
+    const file = join(ROOT, "web/samples", sample);
+    if (await page.$("#another")) await page.click("#another");
+    await check(page, file);
+    const inPage = (await downloadBytes(page, "#save-html")).bytes.toString("utf8");
+    const saved = join(stage.folder, "native.html");
+    foretune(["check", file, "--report", saved]);
+    const native = readFileSync(saved, "utf8");
+    assert.notEqual(timeless(native), native);
+    assert.equal(timeless(inPage), timeless(native));
+  }
   await context.close();
 });

@@ -160,6 +160,21 @@ test("the HTML report stands alone: no script, no outside address", async () => 
   const html = bytes.toString("utf8");
   assert.match(html, /product-copy\.jsonl/);
   assert.doesNotMatch(html, /<script|<link|<img|src=|@import|url\(/);
+  assert.doesNotMatch(html, /rows written/);
+  // Once a copy was cleaned, the report says what it differs in.
+  await downloadBytes(page, "#save-cleaned");
+  await page.waitForSelector(".changes");
+  assert.match((await downloadBytes(page, "#save-html")).bytes.toString("utf8"), /rows written/);
+  await context.close();
+});
+
+test("a file that cannot be opened has an HTML report too, and it says why", async () => {
+  const path = join(stage.folder, "picture.jsonl");
+  writeFileSync(path, Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 0]));
+  const { context, page } = await openPage(stage.browser, stage.server.address);
+  const { verdict } = JSON.parse(await check(page, path));
+  assert.ok((await downloadBytes(page, "#save-html")).bytes.toString("utf8").includes(`<h1>${verdict}</h1>`));
+  assert.equal(await page.$("#save-cleaned"), null);
   await context.close();
 });
 

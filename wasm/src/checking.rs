@@ -1,6 +1,5 @@
 //! One part worker's share of a check, the evaluation rows, and the merging of all shares into the report.
 
-use foretune_core::advice::{ChangeList, html_report};
 use foretune_core::check::{
     CheckOptions, Checker, EvalRows, FileIdentity, Partial, Report, RowExcerpt, excerpt_row, finish,
 };
@@ -131,21 +130,6 @@ impl Merging {
     /// The report again, with cost and preflight for another recipe and other prices, all JSON.
     pub fn report_for(&self, recipe: &str, prices: &str) -> Result<String, JsValue> {
         Ok(advising::export_json(&advising::export(self.finished()?, recipe, prices)?)?)
-    }
-
-    /// `changes` is the JSON of a cleaned copy's changes, or null.
-    pub fn report_html(
-        &self,
-        recipe: &str,
-        prices: &str,
-        changes: &str,
-        made_at: String,
-    ) -> Result<String, JsValue> {
-        let mut export = advising::export(self.finished()?, recipe, prices)?;
-        export.changes =
-            serde_json::from_str::<Option<ChangeList>>(changes).map_err(Failure::mixed_builds)?;
-        export.made_at = Some(made_at);
-        Ok(html_report(&export))
     }
 }
 

@@ -22,6 +22,8 @@ mod options;
 mod proxy;
 #[cfg(feature = "check")]
 mod reading;
+#[cfg(feature = "report")]
+mod reporting;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 

@@ -65,7 +65,6 @@ export class CheckClient {
   private request: CheckRequest | null = null;
   private lastRequest = 0;
   private readonly cleanAnswers: ((cleaned: Cleaned) => void)[] = [];
-  private readonly htmlAnswers: ((html: string) => void)[] = [];
   private readonly recogniseAnswers: ((recognised: Recognised) => void)[] = [];
   private readonly rowAnswers = new Map<number, (rows: RowExcerpt[]) => void>();
 
@@ -124,18 +123,10 @@ export class CheckClient {
     this.send({ kind: "advise", recipe, prices });
   }
 
-  /** `isForReport`: the report will say what the copy differs in. */
-  clean(fixes: Record<string, boolean>, isForReport: boolean): Promise<Cleaned> {
+  clean(fixes: Record<string, boolean>): Promise<Cleaned> {
     return new Promise((resolve) => {
       this.cleanAnswers.push(resolve);
-      this.send({ kind: "clean", fixes, isForReport });
-    });
-  }
-
-  reportHtml(recipe: Recipe, prices: CostTable): Promise<string> {
-    return new Promise((resolve) => {
-      this.htmlAnswers.push(resolve);
-      this.send({ kind: "report_html", recipe, prices, madeAt: new Date().toISOString() });
+      this.send({ kind: "clean", fixes });
     });
   }
 
@@ -145,7 +136,6 @@ export class CheckClient {
     this.worker = null;
     this.rowAnswers.clear();
     this.cleanAnswers.length = 0;
-    this.htmlAnswers.length = 0;
     this.recogniseAnswers.length = 0;
   }
 
@@ -174,8 +164,6 @@ export class CheckClient {
         return this.handlers.onAdvice(message.json);
       case "cleaned":
         return this.cleanAnswers.shift()?.(message);
-      case "report_html":
-        return this.htmlAnswers.shift()?.(message.html);
       case "failed":
         // A package that failed once may be in any state: the next file gets a fresh one.
         this.stop();

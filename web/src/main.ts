@@ -26,6 +26,7 @@ import { reportView, type ReportView } from "./views/report.js";
 import { dropAnywhere, startView } from "./views/start.js";
 
 declare const CHOOSING_SCRIPT: string;
+declare const REPORT_SCRIPT: string;
 
 const main = element("main");
 const toast = element("toast");
@@ -48,6 +49,7 @@ let turn = 0;
 
 const predictors = new Predictors();
 const choosing = new Caller(CHOOSING_SCRIPT, "Rankings");
+const reports = new Caller(REPORT_SCRIPT, "Reports as HTML");
 
 const options = optionsView(() => {
   shared = withMaxTokens(shared, options.choices().maxTokens);
@@ -260,7 +262,7 @@ function showReport(message: ReportMessage): void {
   const checked = file;
   const probe = report.layout ? agents.section({
     fileName: checked.name,
-    rows: async () => (await client.clean({}, false)).blob.text(),
+    rows: async () => (await client.clean({})).blob.text(),
     evaluation: () => options.choices().evaluation,
   }) : null;
   view = reportView({ file, message, report, catalogue, optionsElement: options.element, probe: probe && [agents.connect.element, probe, agents.jobs.element] }, {
@@ -276,8 +278,8 @@ function showReport(message: ReportMessage): void {
       if (file) begin(file);
     },
     advise: (recipe, prices) => client.advise(recipe, prices),
-    reportHtml: (recipe, prices) => client.reportHtml(recipe, prices),
-    clean: (fixes) => client.clean(fixes, true),
+    reportHtml: (json, changes) => reports.call<string>("html", json, changes, new Date().toISOString()),
+    clean: (fixes) => client.clean(fixes),
     predictors,
     onPredictor: (chosen) => void takeFile(chosen),
   });

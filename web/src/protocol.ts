@@ -48,8 +48,7 @@ export type ToCoordinator =
   | { kind: "check"; file: File; evaluation: File | null; tokenizer: File | null; options: CheckOptions; workers: number }
   | { kind: "rows"; request: number; wanted: RowRequest[] }
   | { kind: "advise"; recipe: Recipe; prices: CostTable }
-  | { kind: "report_html"; recipe: Recipe; prices: CostTable; madeAt: string }
-  | { kind: "clean"; fixes: Record<string, boolean>; isForReport: boolean };
+  | { kind: "clean"; fixes: Record<string, boolean> };
 
 export type FromCoordinator =
   | { kind: "ready"; catalogue: Catalogue }
@@ -60,6 +59,5 @@ export type FromCoordinator =
   | { kind: "report"; json: string; elapsedMs: number; bytes: number; workers: number }
   | { kind: "rows"; request: number; rows: RowExcerpt[] }
   | { kind: "advice"; json: string }
-  | { kind: "report_html"; html: string }
   | { kind: "cleaned"; blob: Blob; changes: string; name: string }
   | { kind: "failed"; failure: Failure };

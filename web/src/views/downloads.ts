@@ -1,5 +1,6 @@
 // What can be taken away: the report as HTML and JSON, and a cleaned copy with chosen fixes.
 
+import { asFailure } from "../caller.js";
 import type { Catalogue } from "../catalogue.js";
 import type { Cleaned } from "../check-client.js";
 import { h, replace, section } from "../dom.js";
@@ -8,8 +9,10 @@ import { stem } from "../file-names.js";
 import { bytes, count } from "../numbers.js";
 
 export interface DownloadHandlers {
-  reportHtml(): Promise<string>;
-  clean(fixes: Record<string, boolean>): Promise<Cleaned>;
+  /** `changes` is the JSON of a cleaned copy's changes, or null. */
+  reportHtml(json: string, changes: string): Promise<string>;
+  /** Not there for a file that could not be opened. */
+  clean: ((fixes: Record<string, boolean>) => Promise<Cleaned>) | null;
 }
 
 /** Core's fixes by name; chosen beforehand are those that the command line calls safe. */
@@ -29,29 +32,39 @@ const FIXES: readonly (readonly [name: string, label: string, chosen: boolean])[
 const ROWS_NAMED = 5;
 
 /** `json` gives the text core wrote, saved byte for byte. */
-export function downloadsView(fileName: string, json: () => string, catalogue: Catalogue, handlers: DownloadHandlers | null): HTMLElement {
+export function downloadsView(fileName: string, json: () => string, catalogue: Catalogue, { reportHtml, clean }: DownloadHandlers): HTMLElement {
+  let changes = "null";
+  const note = h("p", { class: "note", role: "status" });
   const jsonButton = h("button", { type: "button", id: "save-json", onclick: () => save(new Blob([json()], { type: "application/json" }), `${stem(fileName)}.foretune.json`) }, "Report as JSON");
-  const htmlButton = handlers && h("button", { type: "button", id: "save-html", onclick: () => {
-    void handlers.reportHtml().then((html) => save(new Blob([html], { type: "text/html" }), `${stem(fileName)}.foretune.html`));
+  const htmlButton = h("button", { type: "button", id: "save-html", onclick: () => {
+    note.textContent = "";
+    void reportHtml(json(), changes).then((html) => save(new Blob([html], { type: "text/html" }), `${stem(fileName)}.foretune.html`), (thrown: unknown) => {
+      const failure = asFailure(thrown);
+      note.textContent = `${failure.what}. ${failure.todo}.`;
+    });
   } }, "Report as HTML");
   return section("take-away", "Take away", null,
     h("div", { class: "columns" },
-      h("div", {}, h("h3", {}, "Report"), h("p", {}, "Everything on this page in one file, with a fingerprint of the data, the recipe and the version."), h("p", { class: "actions" }, htmlButton, jsonButton)),
-      handlers && cleanedCopy(catalogue, handlers),
+      h("div", {}, h("h3", {}, "Report"), h("p", {}, "Everything on this page in one file, with a fingerprint of the data, the recipe and the version."), h("p", { class: "actions" }, htmlButton, jsonButton), note),
+      clean && cleanedCopy(catalogue, async (fixes) => {
+        const cleaned = await clean(fixes);
+        ({ changes } = cleaned);
+        return cleaned;
+      }),
     ),
   );
 }
 
-function cleanedCopy(catalogue: Catalogue, handlers: DownloadHandlers): HTMLElement {
+function cleanedCopy(catalogue: Catalogue, clean: NonNullable<DownloadHandlers["clean"]>): HTMLElement {
   const boxes = FIXES.map(([name, label, chosen]) => ({ name, label, input: h("input", { type: "checkbox", id: `fix-${name}`, checked: chosen }) }));
   const result = h("div", { role: "status" });
   const button = h("button", { type: "button", class: "primary", id: "save-cleaned", onclick: () => {
     button.disabled = true;
     replace(result, h("p", { class: "note" }, "Writing the copy"));
-    void handlers.clean(Object.fromEntries(boxes.map(({ name, input }) => [name, input.checked]))).then((cleaned) => {
+    void clean(Object.fromEntries(boxes.map(({ name, input }) => [name, input.checked]))).then((cleaned) => {
       button.disabled = false;
       save(cleaned.blob, cleaned.name);
-      replace(result, changes(cleaned, catalogue));
+      replace(result, changesTable(cleaned, catalogue));
     });
   } }, "Save a cleaned copy");
   return h("div", {}, h("h3", {}, "Cleaned copy"),
@@ -71,7 +84,7 @@ interface ChangeList {
   fixed: Record<string, ChangeCount>;
 }
 
-function changes(cleaned: Cleaned, catalogue: Catalogue): HTMLElement {
+function changesTable(cleaned: Cleaned, catalogue: Catalogue): HTMLElement {
   const list = JSON.parse(cleaned.changes) as ChangeList;
   const title = (code: string): string => catalogue.findings.find((entry) => entry.code === code)?.title ?? code;
   const lines = (what: string, counts: Record<string, ChangeCount>): HTMLElement[] => Object.entries(counts).map(([code, { rows, listed_rows: listed }]) =>

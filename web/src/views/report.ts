@@ -34,7 +34,8 @@ export interface ReportHandlers {
   onAnother(): void;
   onMapping(mapping: string): void;
   advise(recipe: Recipe, prices: CostTable): void;
-  reportHtml(recipe: Recipe, prices: CostTable): Promise<string>;
+  /** `changes` is the JSON of a cleaned copy's changes, or null. */
+  reportHtml(json: string, changes: string): Promise<string>;
   clean(fixes: Record<string, boolean>): Promise<Cleaned>;
   predictors: Predictors;
   onPredictor(file: File): void;
@@ -53,7 +54,7 @@ export function reportView({ file, message, report, catalogue, optionsElement, p
   const findings = findingsView(report, catalogue, { rows: handlers.rows, onOpen: handlers.onOpenFinding });
   // A file that could not be opened has nothing to describe: what was found says why.
   if (!report.layout) {
-    const element = h("div", { class: "report" }, verdictView(file.name, report, message, handlers.onAnother), findings.element, downloadsView(file.name, () => message.json, catalogue, null));
+    const element = h("div", { class: "report" }, verdictView(file.name, report, message, handlers.onAnother), findings.element, downloadsView(file.name, () => message.json, catalogue, { reportHtml: handlers.reportHtml, clean: null }));
     return { element, findings, forecast: null, showAdvice: () => undefined };
   }
   let { recipe } = report;
@@ -85,7 +86,7 @@ export function reportView({ file, message, report, catalogue, optionsElement, p
     cost.element,
     preflight.element,
     descriptorsView(report, catalogue),
-    downloadsView(file.name, () => json, catalogue, { reportHtml: () => handlers.reportHtml(recipe, prices), clean: handlers.clean }),
+    downloadsView(file.name, () => json, catalogue, { reportHtml: handlers.reportHtml, clean: handlers.clean }),
   );
   return {
     element,

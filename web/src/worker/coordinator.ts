@@ -22,7 +22,7 @@ const EXCERPT_BYTES = 64 << 10;
 const EMPTY = new Uint8Array();
 
 let module: WebAssembly.Module;
-let current: { file: File; info: Uint8Array; options: string; merging: Merging; changes: string } | null = null;
+let current: { file: File; info: Uint8Array; options: string; merging: Merging } | null = null;
 let turn: Promise<void> = Promise.resolve();
 
 function post(message: FromCoordinator): void {
@@ -66,7 +66,7 @@ async function check(message: CheckMessage): Promise<void> {
   const reference = await fetchBytes("reference");
   const merging = new Merging(info, file.name, options, tokenizer, evaluation, reference);
   for (const partial of await checkRows(message, source, reading, { info, options, tokenizer, evaluation, reference })) merging.add(partial);
-  current = { file, info, options, merging, changes: "null" };
+  current = { file, info, options, merging };
   reading.free();
   finished(merging.report());
 }
@@ -120,7 +120,7 @@ function rows(message: Extract<ToCoordinator, { kind: "rows" }>): void {
 }
 
 /** Reads the file a second time and writes it anew; the pieces go into a Blob, which browsers keep on disk. */
-async function clean(fixes: Record<string, boolean>, isForReport: boolean): Promise<void> {
+async function clean(fixes: Record<string, boolean>): Promise<void> {
   if (!current) return;
   const { file, info, options } = current;
   const source = new FileSource(file);
@@ -133,9 +133,7 @@ async function clean(fixes: Record<string, boolean>, isForReport: boolean): Prom
     meter.advance(reading.consumed_bytes(), batch.rows, {});
   }
   reading.free();
-  const changes = cleaning.changes();
-  if (isForReport) current.changes = changes;
-  post({ kind: "cleaned", blob: new Blob(pieces, { type: "application/jsonl" }), changes, name: `${stem(file.name)}.cleaned.jsonl` });
+  post({ kind: "cleaned", blob: new Blob(pieces, { type: "application/jsonl" }), changes: cleaning.changes(), name: `${stem(file.name)}.cleaned.jsonl` });
 }
 
 async function handle(message: ToCoordinator): Promise<void> {
@@ -153,11 +151,8 @@ async function handle(message: ToCoordinator): Promise<void> {
     case "advise":
       if (current) post({ kind: "advice", json: current.merging.report_for(JSON.stringify(message.recipe), JSON.stringify(message.prices)) });
       return;
-    case "report_html":
-      if (current) post({ kind: "report_html", html: current.merging.report_html(JSON.stringify(message.recipe), JSON.stringify(message.prices), current.changes, message.madeAt) });
-      return;
     case "clean":
-      return clean(message.fixes, message.isForReport);
+      return clean(message.fixes);
   }
 }
 

@@ -56,8 +56,6 @@ declare module "foretune-package" {
     report(): string;
     /** The same with cost and preflight for another recipe and other prices, all JSON. */
     report_for(recipe: string, prices: string): string;
-    /** `changes` is the JSON of a cleaned copy's changes, or null. */
-    report_html(recipe: string, prices: string, changes: string, made_at: string): string;
     free(): void;
   }
 
@@ -75,6 +73,12 @@ declare module "foretune-choosing" {
   /** All of these give JSON. */
   export function offer_of(kind: string, text: string): string;
   export function choose(text: string, wish: string): string;
+}
+
+declare module "foretune-report" {
+  export default function init(input: { module_or_path: WebAssembly.Module }): Promise<unknown>;
+  /** HTML; `report` and `changes` are the JSON that the checking package gave, `changes` may be null. */
+  export function report_page(report: string, changes: string, made_at: string): string;
 }
 
 declare module "foretune-forecast" {

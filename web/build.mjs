@@ -22,7 +22,7 @@ const CHECK_BUDGET_BYTES = 450_000;
 const REFERENCE_BUDGET_BYTES = 300_000;
 const CHOOSING_BUDGET_BYTES = 250_000;
 const FORECAST_BUDGET_BYTES = 250_000;
-const REPORT_BUDGET_BYTES = 120_000;
+const REPORT_BUDGET_BYTES = 150_000;
 
 const isDev = process.argv.includes("--dev");
 const only = process.argv.indexOf("--only");

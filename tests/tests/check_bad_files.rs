@@ -60,6 +60,21 @@ fn another_encoding_is_told_from_a_damaged_row() {
     assert!(report["counts"]["text_encoding"].is_null());
 }
 
+#[test]
+fn a_table_without_a_header_is_told_from_one_with_other_names() {
+    let missing = ["What is 2+2?,4\n", "Name the largest planet.,Jupiter\n", "0,1\nprompt,answer\n"];
+    for first in missing {
+        let found = codes(format!("{first}Which is the smallest?,Mercury\n").as_bytes()).1;
+        assert!(found.contains(&"no_header".to_owned()), "{first}: {found:?}");
+    }
+    for first in ["Frage,Antwort\n", "What is your name?,Why?\n", "v1,v2\n", "prompt,completion\n"] {
+        let found = codes(format!("{first}Which is the smallest.,4\n").as_bytes()).1;
+        assert!(!found.contains(&"no_header".to_owned()), "{first}: {found:?}");
+    }
+    let found = codes(b"{\"0\": \"a\", \"1\": \"b\"}\n").1;
+    assert!(!found.contains(&"no_header".to_owned()), "{found:?}");
+}
+
 /// A pipe has length 0 and passed for an empty file.
 #[cfg(unix)]
 #[test]

@@ -5,12 +5,15 @@ use super::report::{FileSummary, GroupSummary, REPORT_VERSION, Report, SchemaCou
 use super::{CheckOptions, Partial};
 use crate::advice::verdict_line;
 use crate::describe::{DescribeContext, RowCounts};
-use crate::findings::{Code, FindingCollector, Problem, dataset_findings};
-use crate::formats::{Encoding, FormatError, FormatInfo};
+use crate::findings::{Code, FindingCollector, Problem, dataset_findings, excerpt};
+use crate::formats::{Encoding, FileFormat, FormatError, FormatInfo};
 use crate::schema::suggest_mapping;
 use crate::source::Compression;
 use crate::trainers::FileFacts;
 use crate::words::{counted, grouped};
+
+/// Characters of a column's name that a finding quotes.
+const QUOTED_CHARS: usize = 40;
 
 /// What is known about the file apart from its content.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -52,7 +55,7 @@ fn build(
     };
     let mut description = partial.descriptors.finish(context, &counts);
     let mut findings = std::mem::take(&mut partial.findings);
-    let (unmapped_columns, suggested_mapping) = shape_findings(&partial, &mut findings);
+    let (unmapped_columns, suggested_mapping) = shape_findings(&partial, info, &mut findings);
     if info.is_some() {
         dataset_findings(&dataset_facts(&partial, &description), &mut findings);
     }
@@ -104,6 +107,7 @@ fn layout(partial: &Partial, info: &FormatInfo, findings: &mut FindingCollector)
 /// Findings about the shapes of all rows together, and what could be offered for rows without one.
 fn shape_findings(
     partial: &Partial,
+    info: Option<&FormatInfo>,
     findings: &mut FindingCollector,
 ) -> (Vec<String>, Option<crate::schema::Mapping>) {
     if partial.schemas.len() > 1 {
@@ -114,8 +118,22 @@ fn shape_findings(
         findings.add_file(&Problem::new(Code::MixedSchemas, "", found.join(", "), "one shape in all rows"));
     }
     let Some((_, columns)) = &partial.unmapped else { return (Vec::new(), None) };
+    if partial.schemas.is_empty()
+        && info.is_some_and(|info| info.format == FileFormat::Csv)
+        && let Some(found) = columns.iter().find(|name| looks_like_a_value(name))
+    {
+        let found = format!("“{}”", excerpt(found, QUOTED_CHARS));
+        findings.add_file(&Problem::new(Code::NoHeader, "", found, "the name of a column"));
+    }
     let suggestion = suggest_mapping(columns);
     (columns.clone(), suggestion)
+}
+
+/// What no column is called: a number, a statement, a text. Survey exports do name columns by their questions.
+fn looks_like_a_value(name: &str) -> bool {
+    const LONGEST_NAME_CHARS: usize = 120;
+    let name = name.trim();
+    name.parse::<f64>().is_ok_and(f64::is_finite) || name.ends_with(['.', '!']) || name.chars().count() > LONGEST_NAME_CHARS
 }
 
 fn schemas(partial: &Partial) -> Vec<SchemaCount> {

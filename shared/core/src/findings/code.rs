@@ -41,6 +41,7 @@ codes! {
     ByteOrderMark = "byte_order_mark",
     TextEncoding = "text_encoding",
     NoSchema = "no_schema",
+    NoHeader = "no_header",
     MixedSchemas = "mixed_schemas",
     TooFewRows = "too_few_rows",
     // Reading one row

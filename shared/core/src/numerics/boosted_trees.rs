@@ -355,8 +355,13 @@ impl Growth<'_> {
                 *cell = cell.plus(Cell { rows: 1, gradient: slope.gradient, hessian: slope.hessian });
             }
             let total = histogram.iter().fold(Cell::default(), |sum, cell| sum.plus(*cell));
+            let total_worth = worth(total);
             let mut below = Cell::default();
             for last_low_bin in 1..bin_count {
+                // The split before an empty bin is the split behind it; the first with its gain is kept.
+                if histogram[last_low_bin].rows == 0 {
+                    continue;
+                }
                 below = below.plus(histogram[last_low_bin]);
                 for missing_low in [false, true] {
                     if missing_low && histogram[0].rows == 0 {
@@ -371,7 +376,7 @@ impl Growth<'_> {
                     if f64::from(self.direction(column)) * (high_value - low_value) < 0.0 {
                         continue;
                     }
-                    let gain = worth(low) + worth(high) - worth(total);
+                    let gain = worth(low) + worth(high) - total_worth;
                     if gain > 1e-9 && best.is_none_or(|best| gain > best.gain) {
                         best = Some(Split { gain, column, last_low_bin, missing_low, low_value, high_value });
                     }

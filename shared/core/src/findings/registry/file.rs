@@ -128,6 +128,16 @@ pub(super) static ENTRIES: &[Entry] = &[
         ],
     },
     Entry {
+        code: Code::NoHeader,
+        severity: Severity::Warning,
+        title: "The first line looks like a row, not like column names",
+        meaning: "A table's first line names its columns; here it holds what rows hold, so one row is lost and the columns have no usable names.",
+        example: "Name the largest planet.,Jupiter",
+        fix: "Put a line with the columns' names first, such as `prompt,completion`.",
+        // What they refuse is the shape of the rows.
+        trainers: [general(Accepts); 6],
+    },
+    Entry {
         code: Code::MixedSchemas,
         severity: Severity::Warning,
         title: "Rows of different formats in one file",

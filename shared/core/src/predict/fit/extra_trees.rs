@@ -29,7 +29,9 @@ pub fn fit(table: &Table, target: &[f64], options: ExtraTreesOptions) -> Model {
     let width = table.names.len();
     let centre = crate::numerics::stats::mean(target);
     let residual: Vec<f64> = target.iter().map(|y| y - centre).collect();
-    let grow = Grow { table, target: &residual, options };
+    // One column after another: a draw goes down one of them, and rows lie far apart.
+    let columns: Vec<Vec<f64>> = (0..width).map(|column| table.column(column)).collect();
+    let grow = Grow { columns: &columns, target: &residual, options };
     let trees: Vec<Tree> =
         (0..options.trees).map(|index| grow.tree(hash::combine(options.seed, index as u64))).collect();
     let mut model = Model::constant(width, centre);
@@ -39,7 +41,7 @@ pub fn fit(table: &Table, target: &[f64], options: ExtraTreesOptions) -> Model {
 }
 
 struct Grow<'a> {
-    table: &'a Table,
+    columns: &'a [Vec<f64>],
     target: &'a [f64],
     options: ExtraTreesOptions,
 }
@@ -71,7 +73,7 @@ impl Side {
 impl Grow<'_> {
     fn tree(&self, seed: u64) -> Tree {
         let mut random = Random::new(seed);
-        let all: Vec<usize> = (0..self.table.rows.len()).collect();
+        let all: Vec<usize> = (0..self.target.len()).collect();
         let mut nodes = vec![Node::Leaf(self.mean(&all))];
         let mut covers = vec![all.len() as f64];
         let first = self.best(&all, &mut random);
@@ -93,7 +95,7 @@ impl Grow<'_> {
                 on_false: child as u32 + 1,
             };
             let (low, high): (Vec<usize>, Vec<usize>) =
-                rows.into_iter().partition(|row| split.goes_true(self.table.rows[*row][best.column]));
+                rows.into_iter().partition(|row| split.goes_true(self.columns[best.column][*row]));
             nodes[at] = Node::Split(split);
             for (node, rows) in [(child, low), (child + 1, high)] {
                 nodes.push(Node::Leaf(self.mean(&rows)));
@@ -103,7 +105,7 @@ impl Grow<'_> {
                 }
             }
         }
-        Tree::new(nodes, Some(covers), self.table.names.len())
+        Tree::new(nodes, Some(covers), self.columns.len())
             .expect("children are numbered after their parents and means of finite targets are finite")
     }
 
@@ -115,7 +117,7 @@ impl Grow<'_> {
         if rows.len() < 2 * self.options.leaf_rows {
             return None;
         }
-        let width = self.table.names.len();
+        let width = self.columns.len();
         let wanted = ((self.options.column_share * width as f64).ceil() as usize).clamp(1, width);
         let mut columns: Vec<usize> = (0..width).collect();
         let mut best: Option<Candidate> = None;
@@ -138,9 +140,10 @@ impl Grow<'_> {
     }
 
     fn draw(&self, rows: &[usize], column: usize, random: &mut Random) -> Option<Candidate> {
+        let values = &self.columns[column];
         let (mut smallest, mut largest) = (f64::INFINITY, f64::NEG_INFINITY);
         for row in rows {
-            let value = self.table.rows[*row][column];
+            let value = values[*row];
             smallest = smallest.min(value);
             largest = largest.max(value);
         }
@@ -150,7 +153,7 @@ impl Grow<'_> {
             return None;
         }
         for row in rows {
-            let value = self.table.rows[*row][column];
+            let value = values[*row];
             let side = if value.is_nan() {
                 &mut missing
             } else if value <= threshold {

@@ -133,7 +133,9 @@ fn shape_findings(
 fn looks_like_a_value(name: &str) -> bool {
     const LONGEST_NAME_CHARS: usize = 120;
     let name = name.trim();
-    name.parse::<f64>().is_ok_and(f64::is_finite) || name.ends_with(['.', '!']) || name.chars().count() > LONGEST_NAME_CHARS
+    name.parse::<f64>().is_ok_and(f64::is_finite)
+        || name.ends_with(['.', '!'])
+        || name.chars().count() > LONGEST_NAME_CHARS
 }
 
 fn schemas(partial: &Partial) -> Vec<SchemaCount> {

@@ -235,7 +235,7 @@ struct OpenLeaf {
 }
 
 /// What a leaf's value may be, so that constrained columns keep their direction over the whole tree.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 struct Bounds {
     low: f64,
     high: f64,
@@ -337,8 +337,12 @@ impl Growth<'_> {
             return None;
         }
         let value = |cell: Cell| self.leaf_value(cell.slope(), bounds);
-        // Twice the loss that a leaf of this value removes; G^2 / (H + l2) where no bound holds it back.
+        // Twice the loss that a leaf of this value removes.
+        let is_free = bounds == UNBOUNDED;
         let worth = |cell: Cell| {
+            if is_free {
+                return cell.gradient * cell.gradient / (cell.hessian + options.l2);
+            }
             let value = value(cell);
             -(2.0 * cell.gradient + (cell.hessian + options.l2) * value) * value
         };
@@ -346,6 +350,7 @@ impl Growth<'_> {
         let mut best: Option<Split> = None;
         let mut histogram = Vec::new();
         for &column in self.columns {
+            let direction = f64::from(self.direction(column));
             let bin_count = binned.edges[column].len() + 2;
             histogram.clear();
             histogram.resize(bin_count, Cell::default());
@@ -372,12 +377,12 @@ impl Growth<'_> {
                     if !allowed(low) || !allowed(high) {
                         continue;
                     }
-                    let (low_value, high_value) = (value(low), value(high));
-                    if f64::from(self.direction(column)) * (high_value - low_value) < 0.0 {
-                        continue;
-                    }
                     let gain = worth(low) + worth(high) - total_worth;
                     if gain > 1e-9 && best.is_none_or(|best| gain > best.gain) {
+                        let (low_value, high_value) = (value(low), value(high));
+                        if direction * (high_value - low_value) < 0.0 {
+                            continue;
+                        }
                         best = Some(Split { gain, column, last_low_bin, missing_low, low_value, high_value });
                     }
                 }

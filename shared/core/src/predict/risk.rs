@@ -88,6 +88,7 @@ impl RiskCurve {
     }
 
     /// The curve of one candidate, which has this squared error left at a depth.
+    #[must_use]
     pub fn through(&self, probe_step: f64, squared_error: f64) -> Self {
         let share = squared_error / self.at(probe_step);
         Self { floor: share * self.floor, scale: share * self.scale, ..*self }

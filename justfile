@@ -46,9 +46,13 @@ test-browser: page
     cargo build --quiet -p foretune-tests --example synthetic_runs
     node --test tests/browser/*.test.mjs
 
+# Make the pictures of the README anew
+pictures: page
+    node tests/browser/pictures.mjs
+
 # The bundled model's probe as WebAssembly in a worker, against the command line's trace
 test-proxy:
-    cargo build -p foretune
+    cargo build --workspace
     node --test tests/proxy/*.test.mjs
 
 # Build every fuzz target and run each for a while (seconds)

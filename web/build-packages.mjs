@@ -19,6 +19,12 @@ function run(program, args, cwd) {
   }
 }
 
+/** Whoever asks these waits for their download, not for their sums: the profile makes core fast for the checker. */
+const SMALL = ["forecast", "recalibrate"];
+
+/** Whose dependencies, or whose core, are those of another package: they are not compiled a second time. */
+const NEAREST = { tokens: "columnar", proxy: "tokens", recalibrate: "forecast" };
+
 /** The optimised bytes of each package; their glue lies in web/.build/packages. */
 export function buildPackages(web, names, isDev) {
   return Object.fromEntries(names.map((name) => [name, buildPackage(web, name, isDev)]));
@@ -29,8 +35,9 @@ function buildPackage(web, name, isDev) {
   const profile = isDev ? "dev" : "wasm-release";
   // A quick build links fast: packages that need the same crates share them there.
   const target = join(root, "target/packages", isDev && !["columnar", "tokens"].includes(name) ? "plain" : name);
-  startFromSibling(target);
-  run("cargo", ["build", "--quiet", "--lib", "-p", "foretune-wasm", "--target", "wasm32-unknown-unknown", "--profile", profile, "--no-default-features", "--features", name, "--target-dir", target], root);
+  startFromSibling(target, name);
+  const small = isDev || !SMALL.includes(name) ? [] : ["--config", 'profile.wasm-release.package.foretune-core.opt-level="s"'];
+  run("cargo", ["build", ...small, "--quiet", "--lib", "-p", "foretune-wasm", "--target", "wasm32-unknown-unknown", "--profile", profile, "--no-default-features", "--features", name, "--target-dir", target], root);
   const linked = join(target, "wasm32-unknown-unknown", isDev ? "debug" : profile, "foretune_wasm.wasm");
 
   const out = join(web, `.build/packages/${isDev ? "dev" : "release"}/${name}`);
@@ -49,9 +56,10 @@ function buildPackage(web, name, isDev) {
 }
 
 /** A first build takes over the compiled dependencies of another package; times must stay, cargo goes by them. */
-function startFromSibling(target) {
+function startFromSibling(target, name) {
   if (existsSync(target)) return;
   const folder = join(target, "..");
-  const sibling = existsSync(folder) ? readdirSync(folder)[0] : undefined;
+  const siblings = existsSync(folder) ? readdirSync(folder) : [];
+  const sibling = siblings.find((other) => other === NEAREST[name]) ?? siblings[0];
   if (sibling) cpSync(join(folder, sibling), target, { recursive: true, preserveTimestamps: true });
 }

@@ -17,16 +17,19 @@ const WEB = dirname(fileURLToPath(import.meta.url));
 const DIST = join(WEB, "dist");
 const STAGING = join(WEB, ".build/dist");
 const REFERENCE_MODEL = join(WEB, "../shared/core/data/reference.bin");
+const BUNDLED_MODEL = join(WEB, "../lab/base");
 const FIRST_LOAD_BUDGET_BYTES = 250_000;
 const CHECK_BUDGET_BYTES = 450_000;
 const REFERENCE_BUDGET_BYTES = 300_000;
 const CHOOSING_BUDGET_BYTES = 250_000;
 const FORECAST_BUDGET_BYTES = 250_000;
+const RECALIBRATE_BUDGET_BYTES = 200_000;
 const REPORT_BUDGET_BYTES = 150_000;
+const PROBE_BUDGET_BYTES = 2_400_000;
 
 const isDev = process.argv.includes("--dev");
 const only = process.argv.indexOf("--only");
-const PACKAGES = only > 0 ? process.argv[only + 1].split(",") : ["check", "columnar", "tokens", "choosing", "forecast", "report"];
+const PACKAGES = only > 0 ? process.argv[only + 1].split(",") : ["check", "columnar", "tokens", "choosing", "forecast", "recalibrate", "report", "proxy"];
 // Resolved from here, so that the script runs from any folder.
 const esbuild = createRequire(import.meta.url)("esbuild");
 const written = new Map();
@@ -44,7 +47,7 @@ function emit(name, content, hashed = true) {
 }
 
 /** Packages that stand alone have modules of their own name. */
-const moduleOf = (packageName) => (["choosing", "forecast", "report"].includes(packageName) ? `foretune-${packageName}` : "foretune-package");
+const moduleOf = (packageName) => (["choosing", "forecast", "recalibrate", "report", "proxy"].includes(packageName) ? `foretune-${packageName}` : "foretune-package");
 
 function bundle(entry, name, define, packageName = null) {
   const result = esbuild.buildSync({
@@ -87,6 +90,12 @@ function emitPredictors() {
   return Object.fromEntries(names.map((name) => [name, emit(`predictors/${name}`, readFileSync(join(folder, name)))]));
 }
 
+/** The model that the page probes by itself. */
+function emitBundledModel() {
+  const files = { config: "config.json", weights: "model.safetensors", tokenizer: "tokenizer.json" };
+  return Object.fromEntries(Object.entries(files).map(([name, file]) => [name, emit(`bundled/${file}`, readFileSync(join(BUNDLED_MODEL, file)))]));
+}
+
 function build() {
   const packages = buildPackages(WEB, PACKAGES, isDev);
   rmSync(STAGING, { recursive: true, force: true });
@@ -101,7 +110,11 @@ function build() {
   const answering = (name, entry) => (PACKAGES.includes(name) ? emitBundle(entry, `${name}.js`, { ASSETS: { ...predictors, [name]: assets[name] } }, name) : undefined);
   const choosing = answering("choosing", "src/worker/choosing.ts");
   const forecast = answering("forecast", "src/worker/forecasting.ts");
+  const recalibrate = answering("recalibrate", "src/worker/recalibrating.ts");
   const report = answering("report", "src/worker/reporting.ts");
+  const bundled = PACKAGES.includes("proxy") ? emitBundledModel() : {};
+  const probe = PACKAGES.includes("proxy") ? emitBundle("src/worker/probing.ts", "probing.js", { ASSETS: { ...bundled, proxy: assets.proxy } }, "proxy") : undefined;
+  const probeFiles = [probe, assets.proxy, ...Object.values(bundled)];
   const SERVICE_WORKER = "service-worker.js";
   const page = emitBundle("src/main.ts", "page.js", {
     COORDINATOR_SCRIPTS: coordinators,
@@ -109,9 +122,12 @@ function build() {
     SERVICE_WORKER,
     CHOOSING_SCRIPT: choosing ?? "",
     FORECAST_SCRIPT: forecast ?? "",
+    RECALIBRATE_SCRIPT: recalibrate ?? "",
     REPORT_SCRIPT: report ?? "",
+    PROBE_SCRIPT: probe ?? "",
+    PROBE_BYTES: probeFiles.reduce((sum, name) => sum + (written.get(name)?.length ?? 0), 0),
     SHIPPED_PREDICTORS: Object.keys(predictors),
-    WORKER_SCRIPTS: [...Object.values(coordinators), ...[choosing, forecast, report].filter(Boolean), SERVICE_WORKER],
+    WORKER_SCRIPTS: [...Object.values(coordinators), ...[choosing, forecast, recalibrate, report, probe].filter(Boolean), SERVICE_WORKER],
   });
   const style = emitStyles();
   const icon = emit("icon.svg", readFileSync(join(WEB, "src/icon.svg")));
@@ -122,9 +138,11 @@ function build() {
     .replace("%STYLE%", `./${style}`)
     .replace("%SCRIPT%", `./${page}`);
 
-  const files = [...written.keys()].sort();
+  const names = [...written.keys()].sort();
+  // As large as all others together, and not for every visitor: kept offline once used.
+  const onDemand = names.filter((name) => probeFiles.includes(name));
   emit("index.html", html, false);
-  const worker = bundle("src/service-worker.ts", SERVICE_WORKER, { FILES: files, VERSION: hashOf(files.join("\n") + html), POLICY: policy });
+  const worker = bundle("src/service-worker.ts", SERVICE_WORKER, { FILES: names.filter((name) => !onDemand.includes(name)), ON_DEMAND: onDemand, VERSION: hashOf(names.join("\n") + html), POLICY: policy });
   emit(SERVICE_WORKER, worker.content, false);
   // Hosts that read such a file (Netlify, Cloudflare Pages) then send the policy with every file.
   emit("_headers", `/*\n  Content-Security-Policy: ${policy}; frame-ancestors 'none'\n  X-Content-Type-Options: nosniff\n  Referrer-Policy: no-referrer\n`, false);
@@ -137,7 +155,9 @@ function build() {
     "tokenizer.json, when needed": [[coordinators.tokens, parts.tokens, assets.tokens]],
     "choosing among models, when needed": [[choosing, assets.choosing], CHOOSING_BUDGET_BYTES],
     "forecasts and links, when needed": [[forecast, assets.forecast], FORECAST_BUDGET_BYTES],
+    "recalibration, with a true score": [[recalibrate, assets.recalibrate], RECALIBRATE_BUDGET_BYTES],
     "report as HTML, when saved": [[report, assets.report], REPORT_BUDGET_BYTES],
+    "probe of the bundled model, when started": [probeFiles, PROBE_BUDGET_BYTES],
   });
   publish();
 }

@@ -20,7 +20,12 @@ const get = async (name) => new Uint8Array(await (await fetch(name)).arrayBuffer
 self.onmessage = async ({ data }) => {
   await init({ module_or_path: "/proxy.wasm" });
   const [config, weights, tokenizer] = await Promise.all(["/config", "/weights", "/tokenizer"].map(get));
-  const probe = new ProxyProbe(new TextDecoder().decode(config), weights, tokenizer, data.file, data.evaluation, data.options);
+  const sliced = (bytes) => ({ size: bytes.length, read(offset, into) {
+    const part = bytes.subarray(offset, offset + into.length);
+    into.set(part);
+    return part.length;
+  } });
+  const probe = new ProxyProbe(new TextDecoder().decode(config), weights, tokenizer, sliced(data.file), sliced(data.evaluation), data.options);
   const started = performance.now();
   while (probe.next_line() !== undefined);
   self.postMessage({ seconds: (performance.now() - started) / 1000 });

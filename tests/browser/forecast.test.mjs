@@ -4,8 +4,9 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { downloadText, openPage } from "./support/chromium.mjs";
+import { downloadBytes, downloadText, openPage } from "./support/chromium.mjs";
 import { faultsOfLooks } from "./support/looks.mjs";
+import { assertNothingLeft } from "./support/nothing-left.mjs";
 import { foretune, syntheticData, syntheticPredictor } from "./support/places.mjs";
 import { suite } from "./support/suite.mjs";
 
@@ -97,6 +98,75 @@ async function dropFile(page, path, name) {
     document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: transfer }));
   }, { text, name });
 }
+
+test("the candidate stands on the phase diagram, in the region of its regime", { timeout: 90_000 }, async () => {
+  const { context, page } = await forecast();
+  const { forecast: here } = JSON.parse(await downloadText(page, "#save-forecast"));
+  assert.ok(here.regime);
+  const words = here.regime.replaceAll("-", " ");
+  assert.match(await page.innerText("#regime .readout"), new RegExp(`^This candidate is ${words}: [\\d.]+ points of its error stay`));
+  await page.click("#regime .as-table summary");
+  assert.match(await page.innerText("#regime .as-table"), new RegExp(`regime\\s+${words}.*90 % between`, "s"));
+  // The circle's centre lies in the region that has the regime's name, or on its border.
+  const place = await page.evaluate(() => {
+    const circle = document.querySelector("#regime .candidate");
+    const [x, y] = ["cx", "cy"].map((name) => Number(circle.getAttribute(name)));
+    const near = [[0, 0], [3, 0], [-3, 0], [0, 3], [0, -3]];
+    return [...document.querySelectorAll("#regime .region")].map((region) => near.some(([dx, dy]) => region.isPointInFill(new DOMPoint(x + dx, y + dy))));
+  });
+  assert.ok(place[["static-sufficient", "dynamic-critical", "noise-dominant"].indexOf(here.regime)], `${here.regime}: ${place}`);
+  await page.locator("#regime svg").focus();
+  await page.keyboard.press("ArrowRight");
+  assert.match(await page.innerText("#regime .readout"), /^this candidate: /);
+  await context.close();
+});
+
+test("true scores are recorded beside the forecast and recalibrate the predictor as the command line does", { timeout: 120_000 }, async () => {
+  const { context, page, complaints, requests } = await forecast();
+  const score = async () => JSON.parse(await downloadText(page, "#save-forecast")).forecast.score;
+  const first = await score();
+  await page.click("#afterwards summary");
+  await page.click("#record-score");
+  assert.match(await page.innerText("#own-runs-told"), /Give the score/);
+  for (const [rate, truth] of [["0.001", first + 4], ["0.002", first + 6]]) {
+    await set(page, "Learning rate", rate);
+    await page.fill("#true-score", String(truth));
+    await page.click("#record-score");
+    await page.waitForFunction(() => /Recorded in this browser: \+/.test(document.querySelector("#own-runs-told").textContent));
+    await page.waitForFunction(() => document.querySelector("#true-score").value === "");
+    await settled(page);
+  }
+  assert.equal(await page.locator("#own-runs tbody tr").count(), 2);
+  assert.match(await page.innerText("#own-runs"), /[012] of 2 runs ended inside the interval/);
+  assert.ok((await page.locator("#forecast-answer svg circle.hollow").count()) === 1, "the truth stands on the axis");
+  const runFile = join(stage.folder, "own-runs.jsonl");
+  writeFileSync(runFile, await downloadText(page, "#save-own-runs"));
+  const before = await score();
+  await page.click("#recalibrate");
+  await page.waitForSelector("#save-predictor");
+  await settled(page);
+  assert.match(await page.innerText("#own-runs-told"), /Recalibrated with 2 runs: the forecast \+[\d.]+ points/);
+  const [adjusted, out] = [await downloadBytes(page, "#save-predictor"), join(stage.folder, "recalibrated.onnx")];
+  const natively = JSON.parse(foretune(["fit", runFile, "--recalibrate", predictor, "--out", out, "--json"]));
+  assert.equal(natively.runs, 2);
+  assert.ok(adjusted.bytes.equals(readFileSync(out)), "the same file, to the byte");
+  assert.ok(Math.abs((await score()) - (natively.offset + natively.scale * before)) < 1e-6);
+  // Again from the same runs is the same predictor, and a reload keeps the runs.
+  await page.click("#recalibrate");
+  await settled(page);
+  assert.ok((await downloadBytes(page, "#save-predictor")).bytes.equals(adjusted.bytes));
+  assert.deepEqual(await faultsOfLooks(page, "afterwards", [360, 1600]), []);
+  await page.reload();
+  await page.setInputFiles("#file-input", data);
+  await page.waitForSelector("#verdict");
+  await page.setInputFiles("#predictor-file", predictor);
+  await page.click("#afterwards summary");
+  await page.getByRole("button", { name: "Forget the run of" }).first().click();
+  await page.waitForFunction(() => document.querySelectorAll("#own-runs tbody tr").length === 1);
+  assertNothingLeft(requests, stage.server.address);
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
 
 test("a link opens as the same forecast elsewhere, and only claims without its predictor", { timeout: 90_000 }, async () => {
   const { context, page } = await forecast({ permissions: ["clipboard-read", "clipboard-write"] });

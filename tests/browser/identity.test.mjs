@@ -5,23 +5,11 @@ import { readFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import { test } from "node:test";
 import { check, downloadBytes, openPage, reportJson } from "./support/chromium.mjs";
+import { assertNothingLeft } from "./support/nothing-left.mjs";
 import { ROOT, checkNatively, foretune, referenceFiles } from "./support/places.mjs";
 import { suite } from "./support/suite.mjs";
 
 const stage = suite();
-
-/** Only GET, only this page's own files, nothing after the path, no body. */
-export function assertNothingLeft(requests, address) {
-  for (const { method, url, body } of requests) {
-    if (url.startsWith("blob:")) continue; // a download, written by the browser itself
-    assert.equal(method, "GET", url);
-    assert.equal(body, 0, url);
-    assert.ok(url.startsWith(address), `${url} is not this page's own`);
-    const { search, pathname } = new URL(url);
-    assert.ok(search === "" || search === "?workers=3", url);
-    assert.match(pathname.slice(new URL(address).pathname.length), /^(|index\.html|service-worker\.js|[\w./-]+-[0-9a-f]{10}\.[a-z]+)$/, url);
-  }
-}
 
 for (const file of [...referenceFiles("instruct"), ...referenceFiles("instruct/broken")]) {
   for (const workers of [1, 3]) {

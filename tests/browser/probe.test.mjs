@@ -48,7 +48,7 @@ test("where the browser or the agent refuses, the page says what can be done", {
 
   const other = await open(agent);
   await connect(other.page, "http://127.0.0.1:7878/#pair=a-wrong-secret");
-  await other.page.waitForFunction(() => /wrong, or has been replaced.*pairing link anew/.test(document.querySelector("#agent-status")?.textContent ?? ""));
+  await other.page.waitForFunction(() => /wrong, or has been replaced.*[Oo]pen the pairing link anew/.test(document.querySelector("#agent-status")?.textContent ?? ""));
   await other.page.fill("#pairing", "https://example.org/#pair=one-time-code");
   await other.page.click("#connect-agent");
   assert.match(await other.page.innerText("#agent-help"), /no pairing link of this computer/);
@@ -87,7 +87,7 @@ test("a probe is watched live, survives a lost connection and a reload, and is s
 
   // Lost, and taken up where it was: nothing twice, nothing missing.
   agent.drop();
-  await page.waitForFunction(() => /is lost/.test(document.querySelector("#probe-connection").textContent));
+  await page.waitForFunction(() => /is lost/.test(document.querySelector("#probe-note").textContent));
   for (let step = 21; step <= 30; step += 1) agent.step(step);
   await page.waitForFunction(() => /Step 30/.test(document.querySelector("#probe-state").textContent), { timeout: 30_000 });
   const last = agent.said("subscribe").at(-1);
@@ -107,20 +107,30 @@ test("a probe is watched live, survives a lost connection and a reload, and is s
   await context.close();
 });
 
-test("jobs stand side by side, with one pinned and only what differs", { timeout: 60_000 }, async () => {
+test("jobs stand side by side, with one pinned, only what differs, in the order of any column", { timeout: 60_000 }, async () => {
   const agent = new AgentDouble();
   const job = (number, recipe, score) => ({ job: number, title: `try ${number}`, spec: { kind: "probe", data: { upload: "x" }, model: "tiny", recipe }, state: "done", attempts: 1, created_ms: 1, started_ms: 2, ended_ms: 3, last_seq: 0, done: 100, total: 100, score, error: null });
-  agent.jobs = [job(2, { learning_rate: 1e-3, rank: 8 }, 61), job(1, { learning_rate: 1e-4, rank: 8 }, 55)];
+  agent.jobs = [job(3, { learning_rate: 5e-4, rank: 8 }, null), job(2, { learning_rate: 1e-3, rank: 8 }, 61), job(1, { learning_rate: 1e-4, rank: 8 }, 55)];
   const { context, page } = await open(agent);
   await connect(page);
   await page.waitForSelector("#jobs tbody tr");
-  await page.locator("#jobs tbody tr >> nth=1").getByRole("button", { name: "Pin" }).click();
+  await page.locator("#jobs tbody tr >> nth=2").getByRole("button", { name: "Pin" }).click();
   await page.waitForSelector("#jobs tr.pinned");
-  assert.match(await page.innerText("#jobs tbody tr >> nth=0"), /\+6\.0/);
+  assert.match(await page.innerText("#jobs tbody tr >> nth=1"), /\+6\.0/);
   assert.match(await page.innerText("#jobs thead"), /rank/);
   await page.check("#only-differences");
   assert.doesNotMatch(await page.innerText("#jobs thead"), /rank/);
   assert.match(await page.innerText("#jobs thead"), /learning rate/);
+  const sortBy = (name) => page.locator("#jobs thead").getByRole("button", { name }).click();
+  const order = async () => (await page.locator("#jobs tbody th").allInnerTexts()).map((text) => Number.parseInt(text, 10));
+  await sortBy("Score");
+  assert.deepEqual(await order(), [2, 1, 3]);
+  assert.equal(await page.locator("#jobs th[aria-sort]").getAttribute("aria-sort"), "descending");
+  await sortBy("Score");
+  assert.deepEqual(await order(), [1, 2, 3], "jobs without a score stay last");
+  await sortBy("learning rate");
+  assert.deepEqual(await order(), [2, 3, 1]);
+  assert.match(await page.evaluate(() => document.activeElement.textContent), /learning rate/);
   assert.deepEqual(await faultsOfLooks(page, "jobs", [360, 1600]), []);
   await context.close();
 });

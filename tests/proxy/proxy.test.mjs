@@ -27,7 +27,8 @@ test("a trace from WebAssembly is the command line's within rounding", async () 
   const native = probeNatively(file, evaluation, join(folder, "trace.jsonl"), FLAGS);
   const wasm = await probeInWorker(built, bytes(taskRows(120)), bytes(taskRows(24, 500)), { recipe: RECIPE, steps: 10 });
   assert.deepEqual(wasm.lines.map((line) => [line.type, line.step ?? line.steps]), native.lines.map((line) => [line.type, line.step ?? line.steps]));
-  assert.equal(wasm.total, 10);
+  assert.deepEqual([wasm.start.stop_after, wasm.start.total_steps, wasm.start.evaluation], [10, 60, 24]);
+  for (const [name, value] of Object.entries(wasm.start.features)) assert.equal(value, native.result.features[name], name);
   let compared = 0;
   for (const [index, line] of wasm.lines.entries()) {
     const wanted = native.lines[index];

@@ -1,6 +1,8 @@
 //! Errors as the page shows them: what, where, what to do, details. They cross as JSON text.
 
 use foretune_core::formats::FormatError;
+#[cfg(any(feature = "forecast", feature = "recalibrate"))]
+use foretune_core::predict::predictor::PredictorError;
 use foretune_core::source::SourceError;
 use serde::Serialize;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
@@ -65,6 +67,20 @@ impl From<FormatError> for Failure {
             FormatError::Source(SourceError::Expansion { .. }) => {
                 "Unpack the file first, then check what is inside"
             }
+        };
+        Self::new(sentence(&error.to_string()), todo)
+    }
+}
+
+#[cfg(any(feature = "forecast", feature = "recalibrate"))]
+impl From<PredictorError> for Failure {
+    fn from(error: PredictorError) -> Self {
+        let todo = match &error {
+            PredictorError::Value { .. } => "Change the recipe",
+            PredictorError::UnknownFeatures { .. } | PredictorError::NoNames { .. } => {
+                "Drop a predictor whose inputs are features of the registry, such as one made by foretune fit"
+            }
+            _ => "Drop a predictor made by foretune fit",
         };
         Self::new(sentence(&error.to_string()), todo)
     }

@@ -5,7 +5,7 @@ use foretune_core::features::{FEATURES, FeatureVector};
 use foretune_core::imports::import;
 use foretune_core::links::{About, Link, LinkError, predictor_hash, qr};
 use foretune_core::predict::changes::cheap_changes;
-use foretune_core::predict::predictor::{ForecastOptions, Predictor, PredictorError};
+use foretune_core::predict::predictor::{ForecastOptions, Predictor};
 use foretune_core::predict::verdict::MistakeCosts;
 use foretune_core::runs::{Known, Reading, RecipeNumbers, TraceError, plan_features, read_trace};
 use serde::Deserialize;
@@ -13,19 +13,6 @@ use serde_json::json;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 
 use crate::failure::{Failure, sentence};
-
-impl From<PredictorError> for Failure {
-    fn from(error: PredictorError) -> Self {
-        let todo = match &error {
-            PredictorError::Value { .. } => "Change the recipe",
-            PredictorError::UnknownFeatures { .. } | PredictorError::NoNames { .. } => {
-                "Drop a predictor whose inputs are features of the registry, such as one made by foretune fit"
-            }
-            _ => "Drop a predictor made by foretune fit",
-        };
-        Self::new(sentence(&error.to_string()), todo)
-    }
-}
 
 impl From<LinkError> for Failure {
     fn from(error: LinkError) -> Self {
@@ -94,6 +81,12 @@ impl Request {
     }
 }
 
+/// The features as they are known after all readings.
+fn latest(known: &Known<'_>) -> FeatureVector {
+    let seen = known.readings.len();
+    known.at(known.most(seen), seen)
+}
+
 const TRUNCATED: &str = "truncated_share";
 
 /// Rows longer than `limit` as a share of all; of a bar that straddles it, the part beyond.
@@ -147,11 +140,20 @@ impl Forecasting {
         let request = Request::read(request)?;
         let plan = request.plan();
         let known = request.known(&plan);
-        let seen = known.readings.len();
-        let vector = known.at(known.most(seen), seen);
+        let vector = latest(&known);
         let forecast = self.predictor.forecast(&vector, &request.options()).map_err(Failure::from)?;
         let changes = self.predictor.what_if(&known, &cheap_changes(&plan)).map_err(Failure::from)?;
         Ok(json!({ "forecast": forecast, "what_if": changes, "features": vector }).to_string())
+    }
+
+    /// Where the candidate stands on the phase diagram, and the diagram; `null` where the card does not tell.
+    pub fn phase(&self, request: &str) -> Result<String, JsValue> {
+        let request = Request::read(request)?;
+        let plan = request.plan();
+        let known = request.known(&plan);
+        let vector = latest(&known);
+        let phase = self.predictor.phase(&vector, &request.options()).map_err(Failure::from)?;
+        Ok(json!(phase.map(|phase| phase.map())).to_string())
     }
 
     /// The forecast after each reading: step, score, interval, and whether a next reading is worth its price.
@@ -185,8 +187,7 @@ impl Forecasting {
         let about = About { model: told.model, fingerprint: told.fingerprint, name: told.name };
         let plan = request.plan();
         let known = request.known(&plan);
-        let seen = known.readings.len();
-        let vector = known.at(known.most(seen), seen);
+        let vector = latest(&known);
         let made = Link::make(&self.predictor, self.hash.clone(), &vector, &request.options(), about);
         let (link, _) = made.map_err(Failure::from)?;
         Ok(link.to_text().map_err(Failure::from)?)

@@ -22,8 +22,12 @@ mod options;
 mod proxy;
 #[cfg(feature = "check")]
 mod reading;
+#[cfg(feature = "recalibrate")]
+mod recalibrating;
 #[cfg(feature = "report")]
 mod reporting;
+#[cfg(any(feature = "check", feature = "proxy"))]
+mod source;
 
 use wasm_bindgen::prelude::wasm_bindgen;
 

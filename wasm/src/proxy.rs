@@ -12,10 +12,12 @@ use foretune_engine::{
     Control, EngineError, LoadOptions, Model, ModelConfig, Recipe, RunData, RunOptions, StopReason, Trainer,
 };
 use serde::Deserialize;
+use serde_json::{Value, json};
 use tokenizers::Tokenizer;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 
 use crate::failure::Failure;
+use crate::source::{JsSource, SliceReader};
 
 /// What the command line takes as flags, with its defaults.
 #[derive(Debug, Deserialize)]
@@ -36,6 +38,7 @@ impl Default for Options {
 /// The model's files, as bytes.
 struct Base {
     model: Model,
+    parameters: u64,
     tokenizer: Tokenizer,
     template: Template,
 }
@@ -47,7 +50,7 @@ impl Base {
         let template = Template::detect(|marker| tokenizer.token_to_id(marker).is_some(), None)
             .ok_or_else(|| Failure::mixed_builds("the tokenizer knows no chat markers"))?;
         let model = Model::load(&config, &SafetensorsBytes::new(weights)?, &LoadOptions::cpu())?;
-        Ok(Self { model, tokenizer, template })
+        Ok(Self { model, parameters: config.parameter_count(), tokenizer, template })
     }
 
     fn encode(&self, text: &str) -> Result<Vec<u32>, Failure> {
@@ -55,9 +58,15 @@ impl Base {
         Ok(encoding.get_ids().to_vec())
     }
 
-    fn rows(&self, file: &[u8], mapping: Option<&Mapping>, sampling: Sampling) -> Result<Dataset, Failure> {
+    fn rows(
+        &self,
+        file: SliceReader,
+        mapping: Option<&Mapping>,
+        sampling: Sampling,
+    ) -> Result<Dataset, Failure> {
+        let opened = formats::open(JsSource::from(file))?;
         let mut encode = |text: &str| self.encode(text);
-        let dataset = rows::rows_of(formats::open(file)?, self.template, &mut encode, mapping, sampling)?;
+        let dataset = rows::rows_of(opened, self.template, &mut encode, mapping, sampling)?;
         if dataset.rows.is_empty() {
             return Err(Failure::new(
                 format!("The file has no usable row ({} skipped)", dataset.skipped),
@@ -72,32 +81,33 @@ impl Base {
 #[derive(Debug)]
 pub struct ProxyProbe {
     trainer: Trainer,
+    start: Value,
     told_end: bool,
 }
 
 #[wasm_bindgen]
 impl ProxyProbe {
-    /// `evaluation` may be empty; `options` is JSON of `recipe`, `steps`, `eval_rows` and `mapping`.
+    /// `options` is JSON of `recipe`, `steps`, `eval_rows` and `mapping`.
     #[wasm_bindgen(constructor)]
     pub fn new(
         config: &str,
         weights: &[u8],
         tokenizer: &[u8],
-        file: &[u8],
-        evaluation: &[u8],
+        file: SliceReader,
+        evaluation: Option<SliceReader>,
         options: &str,
     ) -> Result<ProxyProbe, JsValue> {
         Ok(Self::start(config, weights, tokenizer, file, evaluation, options)?)
     }
 
+    /// What a forecast and a chart need before the first step, as JSON.
+    pub fn start_line(&self) -> String {
+        self.start.to_string()
+    }
+
     /// Runs up to the next step or reading and gives its line of the trace; nothing once all are given.
     pub fn next_line(&mut self) -> Result<Option<String>, JsValue> {
         Ok(self.advance()?)
-    }
-
-    /// Steps at which it will end.
-    pub fn total(&self) -> u32 {
-        u32::try_from(self.trainer.options.stop_after).unwrap_or(u32::MAX)
     }
 
     /// Tokens of the steps so far, for the speed the page shows.
@@ -111,8 +121,8 @@ impl ProxyProbe {
         config: &str,
         weights: &[u8],
         tokenizer: &[u8],
-        file: &[u8],
-        evaluation: &[u8],
+        file: SliceReader,
+        evaluation: Option<SliceReader>,
         options: &str,
     ) -> Result<Self, Failure> {
         let options: Options = serde_json::from_str(options).map_err(Failure::mixed_builds)?;
@@ -124,19 +134,30 @@ impl ProxyProbe {
         let wanted = (options.steps as usize).saturating_mul(recipe.batch_size).saturating_add(HELD_OUT_ROWS);
         let sampling = Sampling::new(wanted, &recipe);
         let dataset = base.rows(file, mapping.as_ref(), sampling)?;
-        let clean = if evaluation.is_empty() {
-            Vec::new()
-        } else {
-            let sampling = Sampling { rows: options.eval_rows, ..sampling };
-            base.rows(evaluation, mapping.as_ref(), sampling)?.rows
+        let clean = match evaluation {
+            None => Vec::new(),
+            Some(file) => {
+                let sampling = Sampling { rows: options.eval_rows, ..sampling };
+                base.rows(file, mapping.as_ref(), sampling)?.rows
+            }
         };
         let usable = dataset.usable as usize;
         let (held_out, train) = rows::split(dataset.rows, usable);
         let mut encode = |text: &str| base.encode(text);
         let general = rows::general_rows(&mut encode, recipe.sequence_length)?;
+        let mut features = recipe.features(usable);
+        features.set("base_parameters", base.parameters as f64);
         let options = RunOptions::probe(recipe, usable, options.steps);
+        let mut start = json!({
+            "type": "start", "trace_version": 1, "rows": usable, "skipped": dataset.skipped, "truncated": dataset.truncated,
+            "sampled": train.len(), "held_out": held_out.len(), "evaluation": clean.len(),
+            "total_steps": options.total_steps, "stop_after": options.stop_after, "depths": options.depths,
+        });
         let data = RunData { train, held_out, evaluation: clean, general };
-        Ok(Self { trainer: Trainer::new(base.model, data, options)?, told_end: false })
+        let trainer = Trainer::new(base.model, data, options)?;
+        features.set("trained_parameters", trainer.model.trained.parameters()?.len() as f64);
+        start["features"] = serde_json::to_value(features).map_err(Failure::mixed_builds)?;
+        Ok(Self { trainer, start, told_end: false })
     }
 
     fn advance(&mut self) -> Result<Option<String>, Failure> {

@@ -4,58 +4,13 @@ use foretune_core::check::{FileIdentity, unreadable};
 use foretune_core::formats::{
     Batch, BatchParts as Parts, FormatError, FormatInfo, Framer, PlacedProblem, open,
 };
-use foretune_core::source::{ByteSource, SourceError};
+use foretune_core::source::ByteSource;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 
 use crate::advising;
 use crate::failure::Failure;
 use crate::options::check_options;
-
-#[wasm_bindgen]
-extern "C" {
-    #[derive(Debug)]
-    pub type SliceReader;
-
-    /// Bytes from an offset on into a piece of our memory; throws what the browser throws.
-    #[wasm_bindgen(method, catch)]
-    fn read(this: &SliceReader, offset: f64, into: &mut [u8]) -> Result<f64, JsValue>;
-}
-
-#[derive(Debug)]
-struct JsSource {
-    reader: SliceReader,
-    length: u64,
-}
-
-impl ByteSource for JsSource {
-    fn len(&self) -> u64 {
-        self.length
-    }
-
-    fn read_at(&mut self, offset: u64, buffer: &mut [u8]) -> Result<usize, SourceError> {
-        if offset >= self.length || buffer.is_empty() {
-            return Ok(0);
-        }
-        let count =
-            self.reader.read(offset as f64, buffer).map_err(|error| source_error(offset, &error))? as usize;
-        // The browser gives whole slices: less means that the file is shorter than it was.
-        if count == 0 { Err(SourceError::Changed { offset }) } else { Ok(count.min(buffer.len())) }
-    }
-}
-
-/// Browsers answer NotReadableError (Firefox also NotFoundError) when a file changed since it was chosen.
-fn source_error(offset: u64, error: &JsValue) -> SourceError {
-    let field = |name: &str| {
-        js_sys::Reflect::get(error, &JsValue::from_str(name))
-            .ok()
-            .and_then(|value| value.as_string())
-            .unwrap_or_default()
-    };
-    match field("name").as_str() {
-        "NotReadableError" | "NotFoundError" => SourceError::Changed { offset },
-        _ => SourceError::Read { offset, reason: field("message") },
-    }
-}
+use crate::source::{JsSource, SliceReader};
 
 /// An opened file, or why it cannot be opened: that too is a report.
 #[wasm_bindgen]
@@ -68,11 +23,10 @@ pub struct FileReading {
 #[wasm_bindgen]
 impl FileReading {
     #[wasm_bindgen(constructor)]
-    pub fn new(reader: SliceReader, length: f64) -> FileReading {
-        let stored_bytes = length as u64;
-        let opened =
-            open(JsSource { reader, length: stored_bytes }).map(|opened| (opened.info, opened.framer));
-        Self { opened, stored_bytes }
+    pub fn new(reader: SliceReader) -> FileReading {
+        let source = JsSource::from(reader);
+        let stored_bytes = source.len();
+        Self { opened: open(source).map(|opened| (opened.info, opened.framer)), stored_bytes }
     }
 
     /// Whether the package with the columnar readers may know more.

@@ -112,6 +112,23 @@ export interface ByStep {
   next_probe_steps: number | null;
 }
 
+/** Of the errors that are left: what no probe removes, and how fast a probe removes the rest. */
+export interface PhaseMap {
+  floor_points: number;
+  floor_interval_points: [number, number];
+  decay: number;
+  decay_interval: [number, number];
+  regime: string;
+  most_floor_points: number;
+  most_decay: number;
+  /** What the digits of `cells` stand for; rows from the smallest decay on. */
+  regimes: string[];
+  cells: string[];
+}
+
+/** The forecast after each reading of a probe, or why they say nothing to the predictor at hand. */
+export type AfterReadings = { steps: ByStep[]; threshold: number | null } | { unfit: string };
+
 export interface OpenedLink {
   opened: {
     link: {
@@ -137,28 +154,59 @@ export interface About {
   name: string | null;
 }
 
+export interface Recalibration {
+  runs: number;
+  offset: number;
+  scale: number;
+  widening: number;
+}
+
 declare const FORECAST_SCRIPT: string;
+declare const RECALIBRATE_SCRIPT: string;
 /** Names of the predictors that were shipped with this build. */
 declare const SHIPPED_PREDICTORS: readonly string[];
 
 /** The predictor that the page holds, whatever screen asks it. */
 export class Predictors {
   private readonly caller = new Caller(FORECAST_SCRIPT, "Forecasts");
+  private readonly adjuster = new Caller(RECALIBRATE_SCRIPT, "Recalibrations");
   private words: Promise<{ features: Feature[]; recipe: RecipeNumbers }> | null = null;
-  held: { name: string; file: PredictorFile } | null = null;
+  /** `origin`: hash of the file that a recalibrated one was made from, which is `recalibrated`. */
+  held: { name: string; file: PredictorFile; origin: string; recalibrated: Uint8Array | null } | null = null;
 
   get shipped(): readonly string[] {
     return SHIPPED_PREDICTORS;
   }
 
   async load(name: string, bytes: Uint8Array): Promise<void> {
-    this.held = { name, file: JSON.parse(await this.caller.call<string>("load", bytes)) as PredictorFile };
+    this.hold(name, await this.caller.call<string>("load", bytes));
   }
 
   /** Takes the first shipped one unless there is one already. */
   async loadShipped(name = this.shipped[0]): Promise<void> {
     if (this.held || !name) return;
-    this.held = { name, file: JSON.parse(await this.caller.call<string>("loadShipped", name)) as PredictorFile };
+    this.hold(name, await this.caller.call<string>("loadShipped", name));
+  }
+
+  private hold(name: string, json: string): void {
+    const file = JSON.parse(json) as PredictorFile;
+    this.held = { name, file, origin: file.hash, recalibrated: null };
+  }
+
+  /** Always from the file as it was loaded, so that no run counts twice. `runs`: lines of a run file. */
+  async recalibrate(runs: string): Promise<Recalibration> {
+    const { held } = this;
+    if (!held) throw new Error("no predictor is held");
+    const original = await this.caller.call<Uint8Array>("original");
+    const { told, onnx } = await this.adjuster.call<{ told: string; onnx: Uint8Array }>("recalibrate", original, runs);
+    const file = JSON.parse(await this.caller.call<string>("replace", onnx)) as PredictorFile;
+    this.held = { ...held, file, recalibrated: onnx };
+    return JSON.parse(told) as Recalibration;
+  }
+
+  /** A finished run as a line of a run file. */
+  ownRun(told: { fingerprint: string; name: string; model: string | null; evaluation: string; features: Features; readings: Reading[]; score: number }): Promise<string> {
+    return this.adjuster.call<string>("ownRun", JSON.stringify(told));
   }
 
   /** Units and words of features, and the recipe a form starts from. */
@@ -172,6 +220,11 @@ export class Predictors {
 
   async byStep(request: ForecastRequest): Promise<ByStep[]> {
     return JSON.parse(await this.caller.call<string>("byStep", JSON.stringify(request))) as ByStep[];
+  }
+
+  /** Null where the predictor's card tells nothing of what a probe is worth. */
+  async phase(request: ForecastRequest): Promise<PhaseMap | null> {
+    return JSON.parse(await this.caller.call<string>("phase", JSON.stringify(request))) as PhaseMap | null;
   }
 
   makeLink(request: ForecastRequest, about: About): Promise<string> {

@@ -28,6 +28,9 @@ import { dropAnywhere, startView } from "./views/start.js";
 declare const CHOOSING_SCRIPT: string;
 declare const REPORT_SCRIPT: string;
 
+/** Formats whose reader is a package of its own. */
+const COLUMNAR = new Set(["parquet", "arrow_file", "arrow_stream"]);
+
 const main = element("main");
 const toast = element("toast");
 const help = helpDialog();
@@ -59,7 +62,7 @@ const options = optionsView(() => {
 
 const agents = new Agents({
   showScreen: (title, screen) => showOther(title, h("div", { class: "report" }, h("p", { class: "actions" }, h("button", { type: "button", id: "another", onclick: showStart }, "Check a file")), agents.connect.element, screen, agents.jobs.element)),
-  forecast: async (list, plan) => (view?.forecast ? view.forecast.withReadings("the probe", list, plan) : null),
+  forecast: async (list, plan, isBundled) => (view?.forecast ? view.forecast.withReadings(isBundled ? "the bundled model's probe" : "the probe", list, plan, isBundled) : null),
   say,
 });
 
@@ -263,7 +266,9 @@ function showReport(message: ReportMessage): void {
   const probe = report.layout ? agents.section({
     fileName: checked.name,
     rows: async () => (await client.clean({})).blob.text(),
+    file: async () => (COLUMNAR.has(report.format ?? "") ? (await client.clean({})).blob : checked),
     evaluation: () => options.choices().evaluation,
+    mapping: () => mapping,
   }) : null;
   view = reportView({ file, message, report, catalogue, optionsElement: options.element, probe: probe && [agents.connect.element, probe, agents.jobs.element] }, {
     rows: (wanted) => client.rows(wanted),

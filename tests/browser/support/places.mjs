@@ -1,7 +1,8 @@
 // Where things are: the built page, the binary, reference data beside the checkout.
 
 import { execFileSync } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createHash } from "node:crypto";
+import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -46,15 +47,30 @@ export function foretune(args) {
   }
 }
 
-/** A predictor fitted on made-up runs; it says nothing about real ones. */
-export function syntheticPredictor(folder) {
-  const runs = join(folder, "synthetic-runs.jsonl");
-  const out = join(folder, "synthetic.onnx");
+/** A predictor fitted on made-up runs; it says nothing about real ones. `changed` makes other runs of them. */
+export function syntheticPredictor(folder, name = "synthetic", changed = (run) => run) {
+  const runs = join(folder, `${name}-runs.jsonl`);
+  const out = join(folder, `${name}.onnx`);
   const tool = join(ROOT, "target/debug/examples/synthetic_runs");
   if (!existsSync(tool)) throw new Error("the example synthetic_runs is missing: cargo build -p foretune-tests --example synthetic_runs");
-  writeFileSync(runs, execFileSync(tool, ["120"], { encoding: "utf8", maxBuffer: 1 << 28 }));
-  foretune(["fit", runs, "--out", out, "--note", "Made-up runs for tests"]);
-  return { predictor: out, runs: readFileSync(runs, "utf8").trimEnd().split("\n").map((line) => JSON.parse(line)) };
+  const made = execFileSync(tool, ["120"], { encoding: "utf8", maxBuffer: 1 << 28 }).trimEnd().split("\n").map((line) => changed(JSON.parse(line)));
+  const text = made.map((run) => `${JSON.stringify(run)}\n`).join("");
+  writeFileSync(runs, text);
+  copyFileSync(fitted(runs, text), out);
+  return { predictor: out, runs: made };
+}
+
+/** Fitting takes seconds and several suites want the same: kept for as long as the binary and the runs are. */
+function fitted(runs, text) {
+  const folder = join(ROOT, "target/tmp/browser");
+  const { mtimeMs, size } = statSync(binary());
+  const kept = join(folder, `${createHash("sha256").update(`${mtimeMs} ${size} ${text}`).digest("hex").slice(0, 16)}.onnx`);
+  if (existsSync(kept)) return kept;
+  mkdirSync(folder, { recursive: true });
+  const fresh = kept.replace(".onnx", `-${process.pid}.onnx`);
+  foretune(["fit", runs, "--out", fresh, "--note", "Made-up runs for tests"]);
+  renameSync(fresh, kept);
+  return kept;
 }
 
 /** A data set inside the ranges of the made-up runs: two of five answers are wrong. */

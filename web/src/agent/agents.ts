@@ -1,11 +1,14 @@
-// The page's agent: its connection, its jobs, and the one job that is being watched.
+// The page's agent: its connection, its jobs, and the one probe that is being watched, an agent's or this page's
+// own.
 
 import { jobsView, type JobsView } from "../views/agent/jobs.js";
 import { connectView, type ConnectView } from "../views/agent/connect.js";
 import { liveView, type LiveView } from "../views/agent/live.js";
 import { probeView, type ProbeContent, type ProbeView } from "../views/agent/probe.js";
+import { BundledProbe, HERE } from "../bundled-probe.js";
 import { asFailure } from "../caller.js";
-import type { ByStep, Features, Reading } from "../forecasting.js";
+import type { AfterReadings, Features, Reading } from "../forecasting.js";
+import type { ProbeRequest } from "../worker/probing.js";
 import { Connection, type ConnectionState } from "./connection.js";
 import { apply, emptyCourse, type Course } from "./course.js";
 import { isOnThisComputer, keepPairing, keptPairing, pairingOf, type Pairing } from "./pairing.js";
@@ -15,8 +18,8 @@ export interface AgentsHandlers {
   /** Where no dataset is looked at, a probe has the screen to itself. */
   showScreen(title: string, element: HTMLElement): void;
   /** The forecast after each reading, where there is a predictor and a dataset; `plan`: what the probe's own
-   * start tells of recipe and model. */
-  forecast(readings: Reading[], plan: Features | null): Promise<{ steps: ByStep[]; threshold: number | null } | null>;
+   * start tells of recipe and model; `isBundled`: they are of the bundled model, whatever the candidate's is. */
+  forecast(readings: Reading[], plan: Features | null, isBundled: boolean): Promise<AfterReadings | null>;
   say(text: string): void;
 }
 
@@ -28,7 +31,7 @@ export class Agents {
   readonly jobs: JobsView;
   private connection: Connection | null = null;
   private probe: ProbeView | null = null;
-  private watching: { course: Course; view: LiveView; readings: number } | null = null;
+  private watching: { course: Course; view: LiveView; readings: number; own: BundledProbe | null } | null = null;
 
   constructor(private readonly handlers: AgentsHandlers) {
     this.connect = connectView((pairing) => this.pair(pairing));
@@ -55,13 +58,15 @@ export class Agents {
 
   /** The section of a report. */
   section(content: ProbeContent): HTMLElement {
-    this.probe = probeView(content, (job) => void this.open(job));
+    this.endOwn();
+    this.probe = probeView(content, { onStarted: (job) => void this.open(job), onHere: (request) => this.probeHere(content.fileName, request) });
     this.probe.setConnection(this.connection);
     return this.probe.element;
   }
 
-  /** The report is gone; the watched job goes on by itself. */
+  /** The report is gone; the watched job goes on by itself, a probe of this page does not. */
   leaveReport(): void {
+    this.endOwn();
     this.probe = null;
   }
 
@@ -76,7 +81,7 @@ export class Agents {
 
   private stateChanged(state: ConnectionState, words: string): void {
     this.connect.setStatus(HUES[state], words);
-    this.watching?.view.setConnection(state === "connected" ? "" : words);
+    if (this.watching && !this.watching.own) this.watching.view.setNote(state === "connected" ? "" : words);
     if (state === "refused") {
       keepPairing(null);
       this.connection = null;
@@ -95,17 +100,35 @@ export class Agents {
   private async watch(job: number, title: string): Promise<void> {
     const { connection } = this;
     if (!connection) return;
+    this.endOwn();
     if (this.watching) connection.unwatch(this.watching.course.job);
     const course = emptyCourse(job);
     const view = liveView(`Probe of ${title}`, course, {
+      waiting: "Waiting for the agent to begin",
       onStop: () => void this.told(connection.ask({ type: "stop_early", job })),
       onCancel: () => void this.told(connection.ask({ type: "cancel", job })),
     });
-    this.watching = { course, view, readings: 0 };
+    this.watching = { course, view, readings: 0, own: null };
     sessionStorage.setItem(WATCHED_KEY, String(job));
     if (this.probe) this.probe.showLive(view.element);
     else this.handlers.showScreen(title, view.element);
     await this.told(connection.watch(job, 0));
+  }
+
+  private probeHere(title: string, request: ProbeRequest): void {
+    this.endOwn();
+    if (this.watching) this.connection?.unwatch(this.watching.course.job);
+    const course = emptyCourse(HERE);
+    const own = new BundledProbe(request, (event) => this.receive(event));
+    const view = liveView(`Probe of the bundled model on ${title}`, course, { waiting: "Loading the model and reading the rows", onStop: () => own.stop(), onCancel: () => own.cancel() });
+    this.watching = { course, view, readings: 0, own };
+    this.probe?.showLive(view.element);
+  }
+
+  private endOwn(): void {
+    if (!this.watching?.own) return;
+    this.watching.own.cancel();
+    this.watching = null;
   }
 
   private receive(event: JobEvent): void {
@@ -121,8 +144,10 @@ export class Agents {
   private async forecast(watching: NonNullable<typeof this.watching>): Promise<void> {
     const { course, view } = watching;
     try {
-      const found = await this.handlers.forecast(course.readings.map(({ step, features }) => ({ step, features })), (course.start?.["features"] as Features | undefined) ?? null);
-      if (found && this.watching === watching) view.setForecast(found.steps, found.threshold);
+      const found = await this.handlers.forecast(course.readings.map(({ step, features }) => ({ step, features })), (course.start?.["features"] as Features | undefined) ?? null, watching.own !== null);
+      if (!found || this.watching !== watching) return;
+      if ("unfit" in found) view.setNote(`Not used for the forecast: ${found.unfit}`);
+      else view.setForecast(found.steps, found.threshold);
     } catch {
       // The forecast's own section says why there is none.
     }

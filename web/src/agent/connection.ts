@@ -124,7 +124,7 @@ export class Connection {
       if (failure.details === "lost") return;
       this.closed = true;
       this.socket?.close();
-      this.handlers.onState("refused", `${failure.what}. ${failure.todo}`);
+      this.handlers.onState("refused", [failure.what, failure.todo].filter(Boolean).map(sentence).join(". "));
     }
   }
 
@@ -178,6 +178,8 @@ export class Connection {
     waiting?.resolve(message);
   }
 }
+
+const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);
 
 function lost(): Failure {
   return { what: "The connection to the agent is lost", where: "", todo: "It is taken up again by itself; then try once more", details: "lost" };

@@ -12,6 +12,8 @@ export interface Course {
   progress: { done: number; total: number | null; unit: string } | null;
   log: { level: string; text: string }[];
   attempts: number;
+  /** When the last few steps of this start ended. */
+  ended: (readonly [step: number, timeMs: number])[];
   result: Record<string, unknown> | null;
   end: "done" | "failed" | "cancelled" | null;
   stoppedEarly: boolean;
@@ -19,9 +21,10 @@ export interface Course {
 }
 
 const KEPT_LOG_LINES = 50;
+const STEPS_OF_PACE = 20;
 
 export function emptyCourse(job: number): Course {
-  return { job, seq: 0, start: null, steps: [], readings: [], progress: null, log: [], attempts: 1, result: null, end: null, stoppedEarly: false, failure: null };
+  return { job, seq: 0, start: null, steps: [], readings: [], progress: null, log: [], attempts: 1, ended: [], result: null, end: null, stoppedEarly: false, failure: null };
 }
 
 /** False where the event was known already. */
@@ -31,6 +34,7 @@ export function apply(course: Course, event: JobEvent): boolean {
   switch (event.kind) {
     case "attempt":
       course.attempts = event.payload.attempt;
+      course.ended = [];
       break;
     case "progress":
       course.progress = event.payload;
@@ -40,6 +44,7 @@ export function apply(course: Course, event: JobEvent): boolean {
       break;
     case "step":
       put(course.steps, event.payload);
+      course.ended = [...course.ended.slice(1 - STEPS_OF_PACE), [event.payload.step, event.time_ms]];
       break;
     case "reading":
       put(course.readings, event.payload);
@@ -63,6 +68,28 @@ export function apply(course: Course, event: JobEvent): boolean {
       break;
   }
   return true;
+}
+
+/** Over the last few steps; null while it cannot be told. */
+export function secondsAStep({ ended }: Course): number | null {
+  const [first, last] = [ended[0], ended.at(-1)];
+  return first && last && last[0] > first[0] ? (last[1] - first[1]) / 1000 / (last[0] - first[0]) : null;
+}
+
+/** As `foretune probe --out` writes it, without the end of a run that was stopped. */
+export function traceOf(course: Course): string {
+  const readings = [...course.readings];
+  const lines: object[] = [{ type: "start", ...course.start }];
+  const readUpTo = (step: number): void => {
+    while (readings[0] && readings[0].step <= step) lines.push({ ...readings.shift(), type: "reading" });
+  };
+  readUpTo(0);
+  for (const step of course.steps) {
+    lines.push({ ...step, type: "step" });
+    readUpTo(step.step);
+  }
+  readUpTo(Infinity);
+  return lines.map((line) => `${JSON.stringify(line)}\n`).join("");
 }
 
 /** In the order of steps; a step that is trained again after a resume takes the place of the old one. */

@@ -71,7 +71,7 @@ export interface ReadingRecord {
   features: Record<string, number | null>;
 }
 
-export type JobEvent = { job: number; seq: number; time_ms: number } & (
+export type EventBody =
   | { kind: "attempt"; payload: { attempt: number } }
   | { kind: "progress"; payload: { done: number; total: number | null; unit: string } }
   | { kind: "start"; payload: Record<string, unknown> }
@@ -81,8 +81,9 @@ export type JobEvent = { job: number; seq: number; time_ms: number } & (
   | { kind: "result"; payload: Record<string, unknown> }
   | { kind: "done"; payload: { answer: "yes" | "no"; stopped_early: boolean } }
   | { kind: "failed"; payload: { message: string } }
-  | { kind: "cancelled"; payload: Record<string, never> }
-);
+  | { kind: "cancelled"; payload: Record<string, never> };
+
+export type JobEvent = { job: number; seq: number; time_ms: number } & EventBody;
 
 export type ServerMessage = { re?: number } & (
   | Welcome

@@ -12,7 +12,7 @@ export interface ScoreAxisOptions {
   threshold: number | null;
   baseScore: number | null;
   /** A second score to compare with, hollow. */
-  claimed?: number;
+  beside?: { score: number; what: string };
   range: [number, number];
   inDistribution: boolean;
   summary: string;
@@ -26,12 +26,12 @@ export function scoreAxis(options: ScoreAxisOptions): HTMLElement {
   if (options.interval) rows.push(["low end", points(options.interval[0])], ["high end", points(options.interval[1])]);
   if (options.threshold !== null) rows.push(["threshold", points(options.threshold)]);
   if (options.baseScore !== null) rows.push(["base model before training", points(options.baseScore)]);
-  if (options.claimed !== undefined) rows.push(["claimed by the link", points(options.claimed)]);
+  if (options.beside) rows.push([options.beside.what, points(options.beside.score)]);
   return chart({ title: "On the scale of scores", summary: options.summary, columns: ["what", "points"], rows, draw: (pixels) => draw(options, pixels) });
 }
 
 function draw(options: ScoreAxisOptions, pixels: number): Drawing {
-  const { score, interval, threshold, baseScore, claimed, inDistribution } = options;
+  const { score, interval, threshold, baseScore, beside, inDistribution } = options;
   const [low, high] = options.range.every(Number.isFinite) ? options.range : [Math.min(0, score), Math.max(100, score)];
   const x = scaleOf([low, high], 14, pixels - 14);
   const content: SVGElement[] = [];
@@ -55,10 +55,11 @@ function draw(options: ScoreAxisOptions, pixels: number): Drawing {
   if (baseScore !== null && !clash) marker(baseScore, "axis-line", "base", true);
   if (baseScore !== null && clash) content.push(svg("line", { class: "axis-line", x1: x.at(baseScore), x2: x.at(baseScore), y1: 18, y2: 66 }));
   if (threshold !== null) marker(threshold, "cut", "threshold", true);
-  if (claimed !== undefined) content.push(svg("circle", { class: "hollow", cx: x.at(claimed), cy: MIDDLE, r: 8 }));
+  if (beside) content.push(svg("circle", { class: "hollow", cx: x.at(beside.score), cy: MIDDLE, r: 8 }));
   content.push(svg("circle", { class: inDistribution ? "series-1" : "grey", cx: x.at(score), cy: MIDDLE, r: 6 }));
   const marks = [
     { x: x.at(score) - 8, width: 16, says: `forecast ${points(score)} points` },
+    ...(beside ? [{ x: x.at(beside.score) - 8, width: 16, says: `${beside.what} ${points(beside.score)} points` }] : []),
     ...(threshold === null ? [] : [{ x: x.at(threshold) - 5, width: 10, says: `threshold ${points(threshold)} points` }]),
     ...(baseScore === null ? [] : [{ x: x.at(baseScore) - 5, width: 10, says: `base model before training ${points(baseScore)} points` }]),
   ];

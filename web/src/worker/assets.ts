@@ -29,7 +29,7 @@ export async function fetchModule(name: string): Promise<WebAssembly.Module> {
 }
 
 /** Empty where the page was built without it. */
-export async function fetchBytes(name: string): Promise<Uint8Array> {
+export async function fetchBytes(name: string): Promise<Uint8Array<ArrayBuffer>> {
   if (!ASSETS[name]) return new Uint8Array();
   return new Uint8Array(await (await get(name)).arrayBuffer());
 }

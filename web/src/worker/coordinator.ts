@@ -54,7 +54,7 @@ async function check(message: CheckMessage): Promise<void> {
   const options = JSON.stringify(message.options);
   const finished = (json: string): void => post({ kind: "report", json, elapsedMs: performance.now() - startedMs, bytes: file.size, workers: message.workers });
   const source = new FileSource(file);
-  const reading = new FileReading(source, file.size);
+  const reading = new FileReading(source);
   const info = reading.info();
   if (!info) {
     if (reading.needs_columnar()) return post({ kind: "needs_columnar" });
@@ -91,7 +91,7 @@ async function checkRows(message: CheckMessage, source: FileSource, reading: Fil
 /** Null if the file needs the package with the columnar readers. */
 async function readEvaluation(file: File, options: string): Promise<Uint8Array | null> {
   const source = new FileSource(file);
-  const reading = new FileReading(source, file.size);
+  const reading = new FileReading(source);
   const info = reading.info();
   if (!info) {
     if (reading.needs_columnar()) return null;
@@ -124,7 +124,7 @@ async function clean(fixes: Record<string, boolean>): Promise<void> {
   if (!current) return;
   const { file, info, options } = current;
   const source = new FileSource(file);
-  const reading = new FileReading(source, file.size);
+  const reading = new FileReading(source);
   const cleaning = new Cleaning(info, options, JSON.stringify(fixes));
   const pieces: Blob[] = [];
   const meter = new Meter("cleaned copy", file.size, post);

@@ -13,7 +13,8 @@ function isFailure(value: unknown): value is Failure {
   return typeof value === "object" && value !== null && "what" in value && "todo" in value;
 }
 
-export function toFailure(thrown: unknown): Failure {
+/** `work`: what was being done, by the name of its command. */
+export function toFailure(thrown: unknown, work: "check" | "probe" = "check"): Failure {
   if (isFailure(thrown)) return thrown;
   if (typeof thrown === "string") {
     // Errors of the package are the JSON of a Failure.
@@ -28,11 +29,11 @@ export function toFailure(thrown: unknown): Failure {
   if (lastPanic || (thrown instanceof Error && thrown.name === "RuntimeError")) {
     const isMemory = /memory|allocation/i.test(lastPanic + text);
     return {
-      what: isMemory ? "The browser's memory for this check is used up" : "The check stopped because of a fault of its own",
+      what: isMemory ? `The browser's memory for this ${work} is used up` : `The ${work} stopped because of a fault of its own`,
       where: "",
-      todo: isMemory ? "Check this file with the command line: foretune check FILE" : "The page is ready for another file; the command line may get further: foretune check FILE",
+      todo: isMemory ? `Do it with the command line: foretune ${work} FILE` : `The page is ready for another file; the command line may get further: foretune ${work} FILE`,
       details: lastPanic || text,
     };
   }
-  return { what: "The check could not be finished", where: "", todo: "Try again; if it stays so, reload the page", details: text };
+  return { what: `The ${work} could not be finished`, where: "", todo: "Try again; if it stays so, reload the page", details: text };
 }

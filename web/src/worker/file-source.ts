@@ -18,7 +18,11 @@ export class FileSource implements SliceReader {
   /** Where core's last read ended: the next one is expected there. */
   private position = 0;
 
-  constructor(private readonly file: File) {}
+  constructor(private readonly file: Blob) {}
+
+  get size(): number {
+    return this.file.size;
+  }
 
   /** Throws what the browser throws; core reports a file that changed by its name, NotReadableError. */
   read(offset: number, into: Uint8Array): number {

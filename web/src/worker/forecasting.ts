@@ -5,6 +5,14 @@ import { fetchBytes } from "./assets.js";
 import { answerWith } from "./answering.js";
 
 let held: Forecasting | null = null;
+/** The predictor's file as it was loaded. */
+let original = new Uint8Array();
+
+function load(bytes: Uint8Array<ArrayBuffer>): string {
+  const card = hold(bytes);
+  original = bytes;
+  return card;
+}
 
 function hold(bytes: Uint8Array): string {
   const fresh = new Forecasting(bytes);
@@ -20,10 +28,14 @@ function predictor(): Forecasting {
 
 answerWith("forecast", (module) => init({ module_or_path: module }), {
   features: () => features(),
-  load: (bytes: Uint8Array) => hold(bytes),
-  loadShipped: async (name: string) => hold(await fetchBytes(name)),
+  load: (bytes: Uint8Array<ArrayBuffer>) => load(bytes),
+  loadShipped: async (name: string) => load(await fetchBytes(name)),
+  /** Another file in its place, made from it. */
+  replace: (bytes: Uint8Array) => hold(bytes),
+  original: () => original,
   forecast: (request: string) => predictor().forecast(request),
   byStep: (request: string) => predictor().by_step(request),
+  phase: (request: string) => predictor().phase(request),
   makeLink: (request: string, about: string) => predictor().make_link(request, about),
   openLink: (text: string) => (held ? held.open_link(text) : read_link(text)),
   qrCode: (text: string) => qr_code(text),

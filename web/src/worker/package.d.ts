@@ -14,11 +14,12 @@ declare module "foretune-package" {
 
   /** Anything with this method is a file to core. Returns the bytes read; throws if it cannot. */
   export interface SliceReader {
+    readonly size: number;
     read(offset: number, into: Uint8Array): number;
   }
 
   export class FileReading {
-    constructor(reader: SliceReader, length: number);
+    constructor(reader: SliceReader);
     needs_columnar(): boolean;
     /** What every worker needs to know about the file; nothing if it cannot be opened. */
     info(): Uint8Array | undefined;
@@ -81,6 +82,22 @@ declare module "foretune-report" {
   export function report_page(report: string, changes: string, made_at: string): string;
 }
 
+declare module "foretune-proxy" {
+  import type { SliceReader } from "foretune-package";
+  export default function init(input: { module_or_path: WebAssembly.Module }): Promise<unknown>;
+
+  /** One probe of the bundled model. */
+  export class ProxyProbe {
+    constructor(config: string, weights: Uint8Array, tokenizer: Uint8Array, file: SliceReader, evaluation: SliceReader | undefined, options: string);
+    /** JSON of what is known before the first step. */
+    start_line(): string;
+    /** The next line of its trace; nothing once all are given. */
+    next_line(): string | undefined;
+    tokens(): number;
+    free(): void;
+  }
+}
+
 declare module "foretune-forecast" {
   export default function init(input: { module_or_path: WebAssembly.Module }): Promise<unknown>;
   /** All of these give JSON, but for links. */
@@ -96,8 +113,22 @@ declare module "foretune-forecast" {
     card(): string;
     forecast(request: string): string;
     by_step(request: string): string;
+    phase(request: string): string;
     make_link(request: string, about: string): string;
     open_link(text: string): string;
     free(): void;
+  }
+}
+
+declare module "foretune-recalibrate" {
+  export default function init(input: { module_or_path: WebAssembly.Module }): Promise<unknown>;
+  /** A line of a run file. */
+  export function own_run(told: string): string;
+
+  /** A predictor adjusted by own runs. */
+  export class Recalibrating {
+    constructor(onnx: Uint8Array, runs: string);
+    told(): string;
+    into_onnx(): Uint8Array;
   }
 }

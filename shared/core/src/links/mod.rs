@@ -9,13 +9,13 @@ mod values;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
-use crate::features::{self, FeatureVector, Group};
+use crate::features::FeatureVector;
 use crate::hash::hash_bytes;
 use crate::limits;
 use crate::predict::predictor::{Forecast, ForecastOptions, Predictor, PredictorError};
 use crate::predict::risk::StepPrice;
 use crate::predict::verdict::{MistakeCosts, Verdict};
-use crate::runs::Known;
+use crate::runs::{Known, before_any_probe};
 use values::PackedVector;
 pub use values::rounded;
 
@@ -231,11 +231,7 @@ impl Link {
 
     /// What was known before any probe: what a changed recipe is forecast from.
     pub fn plan(&self) -> FeatureVector {
-        let is_plan = |name: &str| {
-            let group = features::find(name).map(|feature| feature.group);
-            name != "base_score" && matches!(group, Some(Group::Static | Group::Recipe | Group::Proxy) | None)
-        };
-        self.features.clone().without(|name| !is_plan(name))
+        before_any_probe(&self.features)
     }
 
     pub fn base_score(&self) -> Option<f64> {

@@ -9,6 +9,7 @@ pub mod expression;
 pub mod fit;
 pub mod model;
 pub mod onnx;
+pub mod phase;
 pub mod predictor;
 pub mod recalibrate;
 pub mod risk;

@@ -10,6 +10,7 @@ use super::card::{
     CARD_KEY, CARD_VERSION, Card, DIVERGENCE_MODEL_KEY, ERROR_MODEL_KEY, Outside, from_base64,
 };
 use super::onnx::{self, OnnxError, OnnxModel};
+use super::phase::Phase;
 use super::risk::{Regime, StepPrice};
 use super::shap::Explainer;
 use super::shap_sampling;
@@ -291,18 +292,10 @@ impl Predictor {
                 .push("the file has no card: its errors and training ranges are unknown".to_owned());
             return;
         };
-        if let Some(risk) = &card.risk {
+        if let Some(phase) = self.phase_of(row, stage, raw, probe_step, options) {
             let step = if probe_step.is_nan() { 0.0 } else { probe_step };
-            let first = card.depths.iter().copied().find(|depth| *depth > 0.0).unwrap_or(1.0);
-            let tolerated = card.noise_floor_points.unwrap_or(1.0);
-            let price =
-                options.step_price.unwrap_or(StepPrice(card.step_price.unwrap_or(GUESSED_STEP_PRICE)));
-            forecast.regime = Some(risk.curve.regime(price, first, tolerated));
-            let squared_error = match (&card.calibration, self.expected_error(row, raw)) {
-                (Some(calibration), Some(error)) => error * error * calibration.stages[stage].mean_square(),
-                _ => risk.curve.at(step),
-            };
-            forecast.next_probe_steps = risk.curve.next_worth(step, &card.depths, squared_error, price);
+            forecast.regime = Some(phase.regime());
+            forecast.next_probe_steps = phase.curve.next_probe_step(step, &card.depths, phase.price);
         }
         let (Some(calibration), Some(error)) = (&card.calibration, self.expected_error(row, raw)) else {
             return;
@@ -326,6 +319,39 @@ impl Predictor {
             let longer = self.longer_probe(error, probe_step, options, forecast.next_probe_steps);
             forecast.verdict = verdict(probability, raw, threshold, error, options.costs, longer);
         }
+    }
+
+    /// Where the candidate stands on the phase diagram; none where the card tells nothing of what a probe is worth.
+    pub fn phase(
+        &self,
+        vector: &FeatureVector,
+        options: &ForecastOptions,
+    ) -> Result<Option<Phase>, PredictorError> {
+        let row = self.row(vector)?;
+        let stage = self.model.gate.stage_of(&row);
+        let raw = self.model.predict(&row);
+        Ok(self.phase_of(&row, stage, raw, vector.get("probe_step"), options))
+    }
+
+    fn phase_of(
+        &self,
+        row: &[f64],
+        stage: usize,
+        raw: f64,
+        probe_step: f64,
+        options: &ForecastOptions,
+    ) -> Option<Phase> {
+        let card = self.card.as_ref()?;
+        let risk = card.risk.as_ref()?;
+        let step = if probe_step.is_nan() { 0.0 } else { probe_step };
+        let squared_error = match (&card.calibration, self.expected_error(row, raw)) {
+            (Some(calibration), Some(error)) => error * error * calibration.stages[stage].mean_square(),
+            _ => risk.curve.at(step),
+        };
+        let price = options.step_price.unwrap_or(StepPrice(card.step_price.unwrap_or(GUESSED_STEP_PRICE)));
+        let first = card.depths.iter().copied().find(|depth| *depth > 0.0).unwrap_or(1.0);
+        let tolerated = card.noise_floor_points.unwrap_or(1.0);
+        Some(Phase::new(risk, step, squared_error, price, first, tolerated))
     }
 
     fn longer_probe(

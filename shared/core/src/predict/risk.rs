@@ -84,10 +84,14 @@ impl RiskCurve {
     /// The same for one candidate: it has this squared error left, of which a longer probe removes the share that
     /// the curve says.
     pub fn next_worth(&self, now: f64, depths: &[f64], squared_error: f64, price: StepPrice) -> Option<f64> {
-        let saved = |to: f64| squared_error * (1.0 - self.at(to) / self.at(now)) - price.0 * (to - now);
-        let mut ahead = depths.iter().copied().filter(|depth| *depth > now);
-        let next = ahead.next()?;
-        (saved(next) > 0.0 || ahead.any(|depth| saved(depth) > 0.0)).then_some(next)
+        self.through(now, squared_error).next_probe_step(now, depths, price)
+    }
+
+    /// The curve of one candidate, which has this squared error left at a depth.
+    #[must_use]
+    pub fn through(&self, probe_step: f64, squared_error: f64) -> Self {
+        let share = squared_error / self.at(probe_step);
+        Self { floor: share * self.floor, scale: share * self.scale, ..*self }
     }
 
     /// papers.md 2.5 gives the map without borders; these are ours: the removable share of the error, then

@@ -10,7 +10,7 @@ mod trace;
 
 pub use derived::DERIVED_FROM_READINGS;
 pub use knowledge::{Knowledge, Known};
-pub use plan::{HELD_OUT_ROWS, RecipeNumbers, Schedule, held_out_rows, plan_features};
+pub use plan::{HELD_OUT_ROWS, RecipeNumbers, Schedule, before_any_probe, held_out_rows, plan_features};
 pub use read::{Place, RunsError, RunsReader, read_runs};
 pub use record::{
     DatasetRecord, Elsewhere, EvaluationRecord, ModelRecord, Part, Reading, RunRecord, SCHEMA_VERSION,

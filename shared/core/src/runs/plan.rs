@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::features::FeatureVector;
+use crate::features::{self, FeatureVector, Group};
 
 /// Most rows of the file that are kept back to measure its own loss.
 pub const HELD_OUT_ROWS: usize = 96;
@@ -108,6 +108,15 @@ impl RecipeNumbers {
         }
         features
     }
+}
+
+/// What of these values was known before any probe.
+pub fn before_any_probe(features: &FeatureVector) -> FeatureVector {
+    let is_plan = |name: &str| {
+        let group = features::find(name).map(|feature| feature.group);
+        name != "base_score" && matches!(group, Some(Group::Static | Group::Recipe | Group::Proxy) | None)
+    };
+    features.clone().without(|name| !is_plan(name))
 }
 
 /// Static features of a file with so many usable rows, and those of the recipe.

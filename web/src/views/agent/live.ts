@@ -1,13 +1,16 @@
 // Screen 4: a probe as it runs. Events arrive many times a second; it is drawn once a frame at most, always in
 // the same place.
 
-import type { Course } from "../../agent/course.js";
+import { secondsAStep, traceOf, type Course } from "../../agent/course.js";
 import { liveLines, type LinesOptions, type PointXY } from "../../charts/lines.js";
 import { h, replace, section } from "../../dom.js";
+import { save as saveFile } from "../../downloads.js";
 import type { ByStep } from "../../forecasting.js";
-import { count, measure, points } from "../../numbers.js";
+import { count, measure, points, seconds } from "../../numbers.js";
 
 export interface LiveHandlers {
+  /** What is waited for before the first event. */
+  waiting: string;
   onStop(): void;
   onCancel(): void;
 }
@@ -17,7 +20,8 @@ export interface LiveView {
   /** The course has changed. */
   draw(): void;
   setForecast(steps: ByStep[], threshold: number | null): void;
-  setConnection(words: string): void;
+  /** A quiet line, about the connection or what becomes of the readings. */
+  setNote(words: string): void;
 }
 
 const MOST_DRAWN_STEPS = 1200;
@@ -26,7 +30,7 @@ export function liveView(title: string, course: Course, handlers: LiveHandlers):
   let forecast: { steps: ByStep[]; threshold: number | null } | null = null;
   let isDrawing = false;
   const state = h("p", { id: "probe-state", class: "facts", role: "status" });
-  const connection = h("p", { class: "note", id: "probe-connection" });
+  const note = h("p", { class: "note", id: "probe-note" });
   const worth = h("p", { id: "probe-worth" });
   const logarithmic = h("input", { type: "checkbox", id: "loss-log", onchange: () => draw() });
   const stop = h("button", { type: "button", class: "primary", id: "stop-probe", onclick: () => {
@@ -34,6 +38,7 @@ export function liveView(title: string, course: Course, handlers: LiveHandlers):
     handlers.onStop();
   } }, "Stop here and keep what there is");
   const cancel = h("button", { type: "button", class: "quiet", id: "cancel-probe", onclick: () => handlers.onCancel() }, "Cancel");
+  const save = h("button", { type: "button", id: "save-trace", onclick: () => saveFile(new Blob([traceOf(course)], { type: "application/jsonl" }), "probe.trace") }, "Save the trace");
   const log = h("ul", { class: "remarks note", id: "probe-log" });
   const result = h("div", { id: "probe-result" });
   const loss = liveLines(lossOptions());
@@ -95,8 +100,9 @@ export function liveView(title: string, course: Course, handlers: LiveHandlers):
     if (end === "done") return [course.stoppedEarly ? `Stopped at step ${count(steps)}: this is what there is` : `Done after ${count(steps)} steps`];
     if (end === "failed") return [`It failed: ${course.failure ?? "no reason given"}`];
     if (end === "cancelled") return ["Cancelled"];
-    if (!course.seq) return ["Waiting for the agent to begin"];
-    return [`Step ${count(steps)}${progress?.total ? ` of ${count(progress.total)}` : ""}${resumed}`];
+    if (!course.seq) return [handlers.waiting];
+    const pace = secondsAStep(course);
+    return [`Step ${count(steps)}${progress?.total ? ` of ${count(progress.total)}` : ""}${resumed}`, ...(pace === null ? [] : [pace < 1 ? `${measure(1 / pace)} steps a second` : `${measure(pace)} s a step`]), ...(pace !== null && progress?.total ? [`about ${seconds(pace * Math.max(0, progress.total - steps))} left`] : [])];
   }
 
   function worthWords(): string {
@@ -121,21 +127,22 @@ export function liveView(title: string, course: Course, handlers: LiveHandlers):
       if (!fanPlace.hidden) fan.update(fanOptions());
       replace(log, course.log.filter((line) => line.level !== "info").slice(-5).map((line) => h("li", { class: line.level === "error" ? "bad" : null }, line.text)));
       stop.hidden = cancel.hidden = course.end !== null;
+      save.hidden = course.end === null || course.readings.length === 0;
       if (course.end !== null) replace(result, resultView(course));
     });
   }
 
   draw();
   return {
-    element: section("probe-live", title, null, state, connection, worth, h("p", { class: "actions no-print" }, stop, cancel, h("span", { class: "choose" }, logarithmic, h("label", { for: "loss-log" }, "logarithmic loss"))),
+    element: section("probe-live", title, null, state, note, worth, h("p", { class: "actions no-print" }, stop, cancel, save, h("span", { class: "choose" }, logarithmic, h("label", { for: "loss-log" }, "logarithmic loss"))),
       loss.element, h("div", { class: "columns" }, norm.element, consistency.element, scorePlace, fanPlace), log, result),
     draw,
     setForecast(steps, threshold) {
       forecast = { steps, threshold };
       draw();
     },
-    setConnection(text) {
-      connection.textContent = text;
+    setNote(text) {
+      note.textContent = text;
     },
   };
 }

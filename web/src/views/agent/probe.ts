@@ -5,12 +5,18 @@ import type { Connection } from "../../agent/connection.js";
 import type { JobInfo } from "../../agent/wire.js";
 import { h, replace, section } from "../../dom.js";
 import { count, percent } from "../../numbers.js";
+import type { ProbeRequest } from "../../worker/probing.js";
+import { evaluationNote, probeFields } from "./fields.js";
+import { hereView } from "./here.js";
 
 export interface ProbeContent {
   fileName: string;
   /** Rows as JSON Lines. */
   rows(): Promise<string>;
+  /** The file itself, or its rows where it is one of columns. */
+  file(): Promise<Blob>;
   evaluation(): File | null;
+  mapping(): string | undefined;
 }
 
 export interface ProbeView {
@@ -20,11 +26,14 @@ export interface ProbeView {
   showLive(element: HTMLElement): void;
 }
 
-const FIELDS: readonly (readonly [name: string, label: string, value: number])[] = [["learning_rate", "Learning rate", 2e-4], ["epochs", "Epochs of the full run", 3], ["batch_size", "Rows a step", 16], ["rank", "LoRA rank", 16], ["sequence_length", "Longest row, in tokens", 1024]];
-const USUAL_STEPS = 100;
+export interface ProbeHandlers {
+  onStarted(job: JobInfo): void;
+  /** The bundled model, in this page. */
+  onHere(request: ProbeRequest): void;
+}
 
-export function probeView(content: ProbeContent, onStarted: (job: JobInfo) => void): ProbeView {
-  const body = h("div", {}, h("p", { class: "note" }, "Connect the agent above for a short probe of your base model on this data"));
+export function probeView(content: ProbeContent, handlers: ProbeHandlers): ProbeView {
+  const body = h("div", {});
   const live = h("div", {});
   const element = section("probe", "Probe", "a short standard training that tells how the full run would end", body, live);
 
@@ -33,10 +42,8 @@ export function probeView(content: ProbeContent, onStarted: (job: JobInfo) => vo
     if (!welcome) return;
     const model = h("select", { id: "probe-model" }, welcome.models.map((known) => h("option", { value: known.name }, `${known.name}${known.parameters ? ` (${count(known.parameters)} weights)` : ""}`)));
     const other = h("input", { type: "text", id: "probe-other-model", placeholder: "or a folder or a name in the Hugging Face cache", "aria-label": "Another base model", autocomplete: "off", spellcheck: "false" });
-    const steps = h("input", { type: "number", id: "probe-steps", min: 1, max: 10_000, step: 1, value: USUAL_STEPS });
-    const inputs = FIELDS.map(([name, label, value]) => ({ name, label, input: h("input", { type: "number", id: `probe-${name}`, min: 0, step: "any", value }) }));
+    const fields = probeFields();
     const told = h("p", { class: "note", role: "status" });
-    const evaluation = content.evaluation();
     const start = h("button", { type: "button", class: "primary", id: "start-probe", onclick: () => void begin() }, `Start the probe on ${welcome.device.name}`);
     async function begin(): Promise<void> {
       start.disabled = true;
@@ -52,11 +59,10 @@ export function probeView(content: ProbeContent, onStarted: (job: JobInfo) => vo
         const file = content.evaluation();
         const clean = file ? await hand(await file.text(), "The evaluation file") : null;
         const job = await connection.startJob(content.fileName, {
-          kind: "probe", data, ...(clean ? { eval: clean } : {}), model: other.value.trim() || model.value, steps: Math.max(1, Math.round(Number(steps.value) || USUAL_STEPS)),
-          recipe: Object.fromEntries(inputs.filter(({ input }) => Number(input.value) > 0).map(({ name, input }) => [name, Number(input.value)])),
+          kind: "probe", data, ...(clean ? { eval: clean } : {}), model: other.value.trim() || model.value, steps: fields.steps(), recipe: fields.recipe(),
         });
         told.textContent = "";
-        onStarted(job);
+        handlers.onStarted(job);
       } catch (thrown) {
         const failure = asFailure(thrown);
         replace(told, h("span", { class: "bad" }, failure.what), failure.todo ? ` ${failure.todo}` : "");
@@ -64,16 +70,18 @@ export function probeView(content: ProbeContent, onStarted: (job: JobInfo) => vo
       start.disabled = false;
     }
     replace(body,
-      h("div", { class: "recipe" }, h("div", {}, h("label", { for: "probe-model" }, "Base model"), model, other), h("div", {}, h("label", { for: "probe-steps" }, "At most so many steps"), steps), inputs.map(({ label, input }) => h("div", {}, h("label", { for: input.id }, label), input))),
-      h("p", { class: "note" }, evaluation ? `Evaluation rows: ${evaluation.name}` : "Without an evaluation file (see the options) a probe tells little more than step 0 does: the forecast stays wide"),
+      h("div", { class: "recipe" }, h("div", {}, h("label", { for: "probe-model" }, "Base model"), model, other), fields.elements),
+      evaluationNote(content.evaluation()),
       h("p", { class: "actions" }, start), told);
   }
 
+  const without = (): void => replace(body, h("p", { class: "note" }, "Connect the agent above for a short probe of your base model on this data"), hereView(content, handlers.onHere));
+  without();
   return {
     element,
     setConnection(connection) {
       if (connection?.welcome) form(connection);
-      else replace(body, h("p", { class: "note" }, "Connect the agent above for a short probe of your base model on this data"));
+      else without();
     },
     showLive(view) {
       replace(live, view);

@@ -15,7 +15,8 @@ export interface AnswerContent {
   threshold: number | null;
   card: Card | null;
   known: Feature[];
-  claimed?: number;
+  /** To compare the forecast with. */
+  beside?: { score: number; what: string };
 }
 
 const OUTSIDE_SHOWN = 6;
@@ -38,7 +39,7 @@ export function answerView(content: AnswerContent): HTMLElement {
       verdictLine(forecast, threshold),
       scoreAxis({
         score: forecast.score, interval: forecast.interval, threshold, baseScore: score, inDistribution: forecast.in_distribution, summary: sentence,
-        range: card ? card.score_range : [0, 100], ...(content.claimed === undefined ? {} : { claimed: content.claimed }),
+        range: card ? card.score_range : [0, 100], ...(content.beside ? { beside: content.beside } : {}),
       }),
       outsideView(forecast),
       remarks(forecast),

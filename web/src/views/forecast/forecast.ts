@@ -2,20 +2,31 @@
 
 import { asFailure } from "../../caller.js";
 import { h, replace, section } from "../../dom.js";
-import type { ByStep, Features, Forecasted, ForecastRequest, Predictors, Reading } from "../../forecasting.js";
-import { counted, points } from "../../numbers.js";
+import type { AfterReadings, Features, Forecasted, ForecastRequest, Predictors, Reading } from "../../forecasting.js";
+import { counted, listed, points } from "../../numbers.js";
+import { ownRuns } from "../../own-runs.js";
 import type { Report } from "../../report.js";
+import { afterwardsView } from "./afterwards.js";
 import { answerView } from "./answer.js";
+import { regimeView } from "./regime.js";
 import { recipeControls, type RecipeControls } from "./recipe.js";
-import { shareView } from "./share.js";
+import { shareView, type Shared } from "./share.js";
 
 export interface ForecastView {
   element: HTMLElement;
   /** Another predictor is held now. */
   predictorChanged(): void;
   setReadings(name: string, readings: Reading[]): void;
-  /** The same, and the forecast after each of them; null without a predictor. */
-  withReadings(name: string, readings: Reading[], plan: Features | null): Promise<{ steps: ByStep[]; threshold: number | null } | null>;
+  /** The same, and the forecast after each of them; null without a predictor. Those of the bundled model are
+   * used where the predictor was fitted on it. */
+  withReadings(name: string, readings: Reading[], plan: Features | null, isBundled: boolean): Promise<AfterReadings | null>;
+}
+
+interface Held {
+  name: string;
+  list: Reading[];
+  plan: Features | null;
+  isBundled: boolean;
 }
 
 const COSTS = { wasted_run: 1, missed_run: 1 };
@@ -24,7 +35,9 @@ export function forecastView(report: Report, predictors: Predictors, onPredictor
   const source = h("span", {});
   const body = h("div", {});
   const element = section("forecast", "Forecast", source, body);
-  let readings: { name: string; list: Reading[]; plan: Features | null } | null = null;
+  let held: Held | null = null;
+  /** What of it the predictor is asked with. */
+  let readings: Held | null = null;
   let controls: RecipeControls | null = null;
   let shown: Forecasted | null = null;
   let last = 0;
@@ -35,7 +48,9 @@ export function forecastView(report: Report, predictors: Predictors, onPredictor
   const traceNote = h("p", { class: "note", id: "forecast-trace", hidden: true });
   const answer = h("div", { id: "forecast-answer" });
   const announced = h("p", { class: "visually-hidden", role: "status" });
-  const share = shareView(predictors, () => ({ request: request(), about: { model: controls?.value().model ?? null, fingerprint: report.file.fingerprint, name: report.file.name }, forecasted: shown }));
+  const content = (): Shared => ({ request: request(), about: { model: controls?.value().model ?? null, fingerprint: report.file.fingerprint, name: report.file.name }, forecasted: shown });
+  const share = shareView(predictors, content);
+  const afterwards = afterwardsView(predictors, content, () => void ask());
 
   function request(): ForecastRequest {
     const chosen = controls?.value();
@@ -46,12 +61,33 @@ export function forecastView(report: Report, predictors: Predictors, onPredictor
       rows_valid: readings?.plan ? null : report.rows_valid,
       recipe: readings?.plan ? null : chosen?.recipe ?? null,
       tokens_total: report.description.histograms.tokens_total,
-      base_parameters: chosen?.baseParameters ?? null,
+      base_parameters: readings?.plan ? null : chosen?.baseParameters ?? null,
       base_score: null,
       readings: readings?.list ?? [],
       threshold: threshold.value === "" ? null : Number(threshold.value),
       costs: { ...COSTS, wasted_run: cost(wasted), missed_run: cost(missed) },
     };
+  }
+
+  /** Why the readings at hand say nothing to the predictor, or null where it is asked with them. */
+  async function takeUp(): Promise<string | null> {
+    const card = predictors.held?.file.card;
+    const own = held;
+    readings = null;
+    let unfit: string | null = null;
+    if (own?.isBundled && !card) unfit = "the predictor has no card that names the base models it knows";
+    else if (own?.isBundled) {
+      const { forecast } = await predictors.forecast({ ...request(), features: { ...report.features, ...own.plan }, rows_valid: null, recipe: null, base_parameters: null });
+      if (forecast.transfer) unfit = `the predictor was fitted on probes of ${listed(forecast.transfer.fitted_on)}, not of the bundled model`;
+    }
+    if (!unfit) readings = own;
+    traceNote.hidden = own === null;
+    replace(traceNote, own && (unfit ? `Without the readings of ${own.name}: ${unfit}` : `With ${counted(own.list.length, "reading")} of ${own.name}${own.plan ? ", for the recipe that it runs" : ""} `),
+      readings && h("button", { type: "button", class: "quiet no-print", id: "leave-readings-out", onclick: () => {
+        held = null;
+        void takeUp().then(ask);
+      } }, "Leave them out"));
+    return unfit;
   }
 
   async function ask(): Promise<void> {
@@ -61,12 +97,12 @@ export function forecastView(report: Report, predictors: Predictors, onPredictor
     try {
       const asked = request();
       const { features } = await predictors.known();
-      const forecasted: Forecasted = await predictors.forecast(asked);
+      const [forecasted, phase] = await Promise.all([predictors.forecast(asked), predictors.phase(asked)]);
       if (own !== last) return;
       shown = forecasted;
       announced.textContent = `Forecast ${points(forecasted.forecast.score)} points`;
       const card = predictors.held?.file.card ?? null;
-      replace(answer, answerView({ forecast: forecasted.forecast, features: forecasted.features, whatIf: forecasted.what_if, threshold: asked.threshold, card, known: features }));
+      replace(answer, answerView({ forecast: forecasted.forecast, features: forecasted.features, whatIf: forecasted.what_if, threshold: asked.threshold, card, known: features, ...besideOf(predictors.held?.origin, report.file.fingerprint) }), phase && regimeView(phase));
     } catch (thrown) {
       if (own !== last) return;
       const failure = asFailure(thrown);
@@ -74,6 +110,7 @@ export function forecastView(report: Report, predictors: Predictors, onPredictor
     }
     answer.removeAttribute("aria-busy");
     share.changed();
+    afterwards.show();
   }
 
   const picker = (id: string, label: string): HTMLElement[] => {
@@ -98,8 +135,6 @@ export function forecastView(report: Report, predictors: Predictors, onPredictor
     const card = held.file.card;
     source.textContent = `by ${held.name}${card ? `, fitted on ${card.data || "runs without a description"}` : ", which has no card: its errors and ranges are unknown"}`;
     const { recipe } = await predictors.known();
-    if (readings) traceNote.textContent = `With ${counted(readings.list.length, "reading")} of ${readings.name}`;
-    traceNote.hidden = readings === null;
     controls = recipeControls({ ...recipe, sequence_length: report.max_tokens ?? recipe.sequence_length }, card, () => void ask());
     replace(body,
       controls.element,
@@ -110,7 +145,9 @@ export function forecastView(report: Report, predictors: Predictors, onPredictor
       traceNote,
       answer,
       announced,
-      h("div", { class: "actions no-print" }, share.element, picker("predictor-file", "Choose another predictor")));
+      h("div", { class: "actions no-print" }, share.element, picker("predictor-file", "Choose another predictor")),
+      afterwards.element);
+    await takeUp().catch(() => null);
     await ask();
   }
 
@@ -119,19 +156,25 @@ export function forecastView(report: Report, predictors: Predictors, onPredictor
     element,
     predictorChanged: () => void show(),
     setReadings(name, list) {
-      readings = { name, list, plan: null };
+      held = { name, list, plan: null, isBundled: false };
       void show();
     },
-    async withReadings(name, list, plan) {
-      readings = { name, list, plan };
+    async withReadings(name, list, plan, isBundled) {
+      held = { name, list, plan, isBundled };
       if (!predictors.held || !controls) return null;
-      traceNote.textContent = `With ${counted(list.length, "reading")} of ${name}${plan ? ", for the recipe that it runs" : ""}`;
-      traceNote.hidden = false;
+      const unfit = await takeUp();
+      if (unfit) return { unfit };
       void ask();
       const asked = request();
       return { steps: await predictors.byStep(asked), threshold: asked.threshold };
     },
   };
+}
+
+/** The true score that was recorded last for this data. */
+function besideOf(predictor: string | undefined, fingerprint: string): { beside?: { score: number; what: string } } {
+  const run = predictor === undefined ? undefined : ownRuns(predictor).findLast((known) => known.fingerprint === fingerprint);
+  return run ? { beside: { score: run.truth, what: "true score" } } : {};
 }
 
 function costInput(id: string, onchange: () => void): HTMLInputElement {

@@ -23,7 +23,7 @@ export async function linkView(text: string, predictors: Predictors, handlers: L
   const shownScore = recomputed?.score ?? claimed.score;
   const title = `${link.dataset.name ?? "A dataset without a name"}: ${points(shownScore)} points`;
   const place = h("div", { id: "link-answer" });
-  if (recomputed) replace(place, answerView({ forecast: recomputed, features: link.features, whatIf: content.what_if, threshold: link.inputs.threshold, card, known, claimed: claimed.score }));
+  if (recomputed) replace(place, answerView({ forecast: recomputed, features: link.features, whatIf: content.what_if, threshold: link.inputs.threshold, card, known, beside: { score: claimed.score, what: "claimed by the link" } }));
   const input = h("input", { type: "file", id: "predictor-file", accept: ".onnx", class: "visually-hidden", tabindex: -1, "aria-hidden": "true", onchange: () => {
     const file = input.files?.[0];
     input.value = "";

@@ -219,6 +219,8 @@ async def measure(load, out):
             await asyncio.gather(*crowd)
         ratios.append(pair[True] / pair[False])
         print(f"pair {number + 1}: {pair[False]:.0f} tokens/s alone, {pair[True]:.0f} loaded", file=sys.stderr)
+    if options.plot:
+        pathlib.Path(options.plot).write_text(plot(table))
     if out:
         # Every tenth second is enough for a plot.
         lines = [f"{second:.0f},{bytes},{count}" for second, bytes, count in table[::10]]
@@ -237,6 +239,23 @@ async def measure(load, out):
     return 1 if bad else 0
 
 
+def plot(table):
+    """Two lines over time, each from zero to its own highest value."""
+    end = table[-1][0]
+    width, height, left = 640, 200, 60
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width + 2 * left} {height + 50}" font-family="sans-serif" font-size="12">']
+    for column, colour, unit, scale in ((1, "#1a6", "MB", 1e6), (2, "#b50", "descriptors", 1)):
+        most = 1.2 * max(row[column] for row in table)
+        points = " ".join(f"{left + width * row[0] / end:.1f},{10 + height * (1 - row[column] / most):.1f}" for row in table[:: max(1, len(table) // 300)])
+        parts.append(f'<polyline fill="none" stroke="{colour}" stroke-width="1.5" points="{points}"/>')
+        last = table[-1][column]
+        x = left + 4 if column == 1 else left + width / 2
+        parts.append(f'<text x="{x:.0f}" y="{height + 42}" fill="{colour}">{unit}: {last / scale:.0f} at the end, worst {max(row[column] for row in table) / scale:.0f}</text>')
+    parts.append(f'<path d="M{left} 10V{height + 10}H{left + width}" fill="none" stroke="#888"/>')
+    parts += [f'<text x="{left + width * minute * 60 / end:.0f}" y="{height + 26}" text-anchor="middle" fill="#666">{minute} min</text>' for minute in range(0, int(end / 60) + 1, max(1, int(end / 360)))]
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--binary", default=str(ROOT / "target/debug/foretune"))
@@ -246,6 +265,7 @@ def main():
     parser.add_argument("--cycles", type=int, default=1000, help="connections that come and go in a minute")
     parser.add_argument("--steps", type=int, default=120)
     parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--plot", help="the same as a picture, SVG")
     parser.add_argument("--out", help="memory and descriptors over time, as CSV")
     parser.add_argument("--come-and-go", help=argparse.SUPPRESS)
     parser.add_argument("--job", type=int, help=argparse.SUPPRESS)

@@ -2,7 +2,7 @@
 //! moments until there were so many, and stops at the first thing that was lost, doubled or stuck.
 #![expect(clippy::print_stdout, reason = "a tool whose output is its purpose")]
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use foretune_core::numerics::Random;
 use foretune_tests::crash::collected::{self, Collected};
@@ -27,7 +27,9 @@ fn main() {
             kills.at_points, kills.at_random
         );
     };
-    let mut moments = |count: usize, most_ms: usize| -> Vec<Moment> {
+    // From the first moment to the last, whatever the machine is doing beside it.
+    let mut moments = |count: usize, takes: Duration| -> Vec<Moment> {
+        let most_ms = takes.as_millis() as usize + 1;
         (0..count).map(|_| Moment::random(&mut random, most_ms)).collect()
     };
 
@@ -35,8 +37,8 @@ fn main() {
     for point in probed::points() {
         probed.round(&[point]);
     }
-    while probed.kills.all() < times * 2 / 5 {
-        probed.round(&moments(10, 900));
+    while probed.kills.all() < times / 2 {
+        probed.round(&moments(10, probed.takes));
     }
     tell("probe", probed.kills);
 
@@ -44,8 +46,9 @@ fn main() {
     for chunk in collected::points().chunks(2) {
         collected.round(chunk);
     }
-    while collected.kills.all() < times * 3 / 10 {
-        collected.round(&moments(8, 1500));
+    while collected.kills.all() < times / 5 {
+        // Its runs are recorded one by one, so that each kill meets another part of them.
+        collected.round(&moments(8, collected.takes / 4));
     }
     tell("collect", collected.kills);
 
@@ -57,7 +60,7 @@ fn main() {
         served.round(&[point]);
     }
     while served.kills.all() < times - probed.kills.all() - collected.kills.all() {
-        served.round(&moments(MOST_KILLS_OF_A_JOB, 1200));
+        served.round(&moments(MOST_KILLS_OF_A_JOB, served.takes));
     }
     tell("serve", served.kills);
     println!("{all} kills in {} s, seed {seed}", begun.elapsed().as_secs());

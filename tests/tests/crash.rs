@@ -79,7 +79,7 @@ fn a_probe_that_cannot_write_says_so_and_goes_on_when_it_can() {
     assert!(told.contains("cannot write") && told.contains("trace.jsonl"), "{told}");
     let left = fs::read_dir(probed.at("small")).unwrap().map(|entry| entry.unwrap().file_name());
     assert!(left.into_iter().all(|name| !name.to_string_lossy().contains("partial")));
-    assert!(probed.command("small").status().unwrap().success());
+    assert!(probed.command("small").output().unwrap().status.success());
     let trace = |folder: &str| fs::read_to_string(probed.at(folder).join("trace.jsonl")).unwrap();
     assert_eq!(trace("small"), trace("whole"));
 }

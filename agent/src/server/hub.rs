@@ -1,7 +1,7 @@
 //! What connections and jobs share. A job writes its log and rings; connections read on from where they are, so a
 //! client that takes nothing costs its job nothing. Locks are held for one call of the store, never across a wait.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,6 +26,8 @@ const DATABASE: &str = "foretune.sqlite3";
 const JOBS: &str = "jobs";
 /// Messages to every client that a connection may be behind by before it is sent the whole list instead.
 const NOTICES: usize = 256;
+/// As many as a slow page may be behind by and still be served from memory.
+const RECENT_EVENTS: usize = 64;
 /// Between two tries to write where the disk is full.
 const KEEP_AGAIN: Duration = Duration::from_secs(1);
 
@@ -51,6 +53,8 @@ struct Shared {
     fresh: BTreeMap<JobId, Fresh>,
     /// Sequence numbers without a look into the store.
     last_seq: BTreeMap<JobId, u64>,
+    /// The latest events of jobs that run, of which a crowd of watchers would else ask the store one by one.
+    recent: BTreeMap<JobId, VecDeque<JobEvent>>,
 }
 
 #[derive(Debug)]
@@ -119,6 +123,7 @@ impl Hub {
             children: BTreeMap::new(),
             fresh: BTreeMap::new(),
             last_seq: BTreeMap::new(),
+            recent: BTreeMap::new(),
         };
         Ok(Arc::new(Self {
             folder: folder.to_owned(),
@@ -246,7 +251,13 @@ impl Hub {
     }
 
     pub fn events(&self, job: JobId, from: u64) -> Result<Vec<JobEvent>, Refusal> {
-        self.lock().store.events(job, from).map_err(|error| internal(&error))
+        let shared = self.lock();
+        if let Some(recent) = shared.recent.get(&job)
+            && recent.front().is_some_and(|first| first.seq <= from)
+        {
+            return Ok(recent.iter().filter(|event| event.seq >= from).cloned().collect());
+        }
+        shared.store.events(job, from).map_err(|error| internal(&error))
     }
 
     pub fn locked_for_ms(&self, origin: &str) -> Option<u64> {
@@ -443,9 +454,19 @@ fn info(shared: &Shared, job: JobId) -> Result<JobInfo, Refusal> {
 }
 
 fn add(shared: &mut Shared, job: JobId, body: &EventBody) -> Result<()> {
-    let seq = shared.store.add_event(job, now_ms(), body)?;
-    shared.last_seq.insert(job, seq);
+    let time_ms = now_ms();
+    let seq = shared.store.add_event(job, time_ms, body)?;
+    remember(shared, JobEvent { job, seq, time_ms, body: body.clone() });
     Ok(())
+}
+
+fn remember(shared: &mut Shared, event: JobEvent) {
+    shared.last_seq.insert(event.job, event.seq);
+    let recent = shared.recent.entry(event.job).or_default();
+    recent.push_back(event);
+    if recent.len() > RECENT_EVENTS {
+        recent.pop_front();
+    }
 }
 
 fn turn(
@@ -455,8 +476,12 @@ fn turn(
     change: Change<'_>,
     body: &EventBody,
 ) -> Result<()> {
-    let seq = shared.store.turn(job, state, change, now_ms(), body)?;
-    shared.last_seq.insert(job, seq);
+    let time_ms = now_ms();
+    let seq = shared.store.turn(job, state, change, time_ms, body)?;
+    remember(shared, JobEvent { job, seq, time_ms, body: body.clone() });
+    if state.is_over() {
+        shared.recent.remove(&job);
+    }
     Ok(())
 }
 

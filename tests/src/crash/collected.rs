@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use foretune_core::runs::RunRecord;
 
@@ -16,6 +17,8 @@ pub struct Collected {
     lab: Lab,
     /// As text: what could not be measured is equal to itself.
     alone: BTreeMap<String, String>,
+    /// All of it, without being killed.
+    pub takes: Duration,
     pub kills: Kills,
 }
 
@@ -34,10 +37,12 @@ pub fn points() -> Vec<Moment> {
 impl Collected {
     pub fn new() -> Self {
         let lab = Lab::create();
+        let begun = Instant::now();
         let alone = lab.collect("alone", &["--jobs", "1"]);
+        let takes = begun.elapsed();
         assert_eq!(alone.code, 0, "{alone:?}");
         let alone = lab.records("alone").iter().map(text).collect();
-        Self { lab, alone, kills: Kills::default() }
+        Self { lab, alone, takes, kills: Kills::default() }
     }
 
     /// One folder, its collectors killed at each of these moments that they live to see; every other time their

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use super::{Kills, Moment, WHOLE_FILE, spawn_quietly, unfinished};
 use crate::daemon::{eval_rows, train_rows};
@@ -14,6 +15,8 @@ pub struct Probed {
     place: tempfile::TempDir,
     steps: u64,
     whole: String,
+    /// Without being killed, on this machine as busy as it was.
+    pub takes: Duration,
     pub kills: Kills,
 }
 
@@ -29,8 +32,12 @@ impl Probed {
         let place = tempfile::tempdir().unwrap();
         fs::write(place.path().join("train.jsonl"), train_rows()).unwrap();
         fs::write(place.path().join("eval.jsonl"), eval_rows()).unwrap();
-        let mut probed = Self { place, steps, whole: String::new(), kills: Kills::default() };
-        assert!(probed.command("whole").status().unwrap().success());
+        let mut probed =
+            Self { place, steps, whole: String::new(), takes: Duration::ZERO, kills: Kills::default() };
+        let begun = Instant::now();
+        let output = probed.command("whole").output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        probed.takes = begun.elapsed();
         probed.whole = fs::read_to_string(probed.at("whole/trace.jsonl")).unwrap();
         probed
     }

@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -20,6 +21,8 @@ pub struct Served {
     whole: (Vec<Value>, String),
     /// Jobs that are done, as the list tells of them.
     done: Vec<Value>,
+    /// One probe, without being killed.
+    pub takes: Duration,
     pub kills: Kills,
 }
 
@@ -43,12 +46,15 @@ impl Served {
             steps,
             whole: (Vec::new(), String::new()),
             done: Vec::new(),
+            takes: Duration::ZERO,
             kills: Kills::default(),
         };
         let daemon = served.start(None);
         let mut client = daemon.client();
+        let begun = Instant::now();
         let job = served.begin(&mut client);
         served.whole = served.end(&mut client, job);
+        served.takes = begun.elapsed();
         served
     }
 

@@ -1,5 +1,7 @@
 //! `foretune dev`: what only developers of Foretune need. Hidden from the help.
 
+#[cfg(test)]
+mod guides;
 mod limits;
 
 use std::path::PathBuf;

@@ -56,10 +56,10 @@ fuzz seconds="60":
     bash fuzz/run.sh {{seconds}}
 
 # Kill probes, collectors and daemons with -9 at every named point and at random moments, so many times
-crash times="500" seed="1":
+crash times="500" seed="1" *part:
     cargo build --workspace
     cargo build --workspace --example crash
-    target/debug/examples/crash {{times}} {{seed}}
+    target/debug/examples/crash {{times}} {{seed}} {{part}}
 
 # Full disk, read-only folder, a clock that jumps back, two daemons on one folder: for real (Linux, as root)
 faults:

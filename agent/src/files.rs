@@ -34,6 +34,11 @@ impl FileError {
         };
         Self { action, path: path.to_owned(), source, hint }
     }
+
+    /// The disk is full, or as much as this user may fill of it.
+    pub fn is_no_room(&self) -> bool {
+        matches!(self.source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    }
 }
 
 pub type Result<T> = std::result::Result<T, FileError>;

@@ -3,7 +3,7 @@
 that jumps back, two daemons on one folder. Prints a line for each; exit code 1 where one is wrong.
 
     just faults        (Linux, as root: it mounts small file systems in a temporary folder; faketime for the clock)"""
-import json, os, pathlib, shutil, socket, subprocess, sys, tempfile, time
+import contextlib, json, os, pathlib, shutil, socket, sqlite3, subprocess, sys, tempfile, time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 BINARY = os.environ.get("FORETUNE_BINARY", str(ROOT / "target/debug/foretune"))
@@ -42,6 +42,11 @@ class Mounted:
 
     def __exit__(self, *_):
         subprocess.run(["umount", "-l", self.place], check=True)
+
+
+def state_of_job(state):
+    with contextlib.closing(sqlite3.connect(f"file:{state / 'foretune.sqlite3'}?mode=ro", uri=True)) as memory:
+        return memory.execute("SELECT state, last_seq FROM jobs").fetchone()
 
 
 class Daemon:
@@ -99,9 +104,15 @@ def full_disk(place):
         command = [python, client, link, place / "train.jsonl", place / "eval.jsonl", "400"]
         watching = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         begun = time.monotonic()
-        while "cannot be kept yet" not in daemon.told() and watching.poll() is None and time.monotonic() - begun < 120:
-            time.sleep(0.1)
-        check("daemon on a full disk: says that the job waits", "cannot be kept yet" in daemon.told(), daemon.told()[-800:])
+        # It waits where its log stands still while it runs, and there is no room for one more checkpoint.
+        last, since = 0, time.monotonic()
+        while watching.poll() is None and time.monotonic() - since < 8 and time.monotonic() - begun < 300:
+            if (told := state_of_job(state)) != last:
+                last, since = told, time.monotonic()
+            time.sleep(0.2)
+        waits = watching.poll() is None and time.monotonic() - since >= 8 and last[0] == "running"
+        free = os.statvfs(small.place).f_bavail * os.statvfs(small.place).f_frsize
+        check("daemon on a full disk: its job waits", waits and free < 250_000, (last, free, daemon.told()[-800:]))
         check("daemon on a full disk: answers", daemon.health())
         small.remount("size=40m")
         told, wrong = watching.communicate(timeout=600)
@@ -141,8 +152,8 @@ def clock(place):
     rows(place / "a.jsonl", "train", 120)
     rows(place / "b.jsonl", "test", 16)
     python = os.environ.get("FORETUNE_PYTHON", sys.executable)
-    watching = subprocess.Popen([python, ROOT / "docs/client.py", link, place / "a.jsonl", place / "b.jsonl", "300"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    time.sleep(3)
+    watching = subprocess.Popen([python, ROOT / "docs/client.py", link, place / "a.jsonl", place / "b.jsonl", "600"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    time.sleep(1)
     now.write_text("-2d\n")
     told, wrong = watching.communicate(timeout=600)
     check("clock two days back in the middle of a probe: it ends as ever", watching.returncode == 0, wrong[-500:] + daemon.told()[-500:])

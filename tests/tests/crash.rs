@@ -1,6 +1,5 @@
 //! A few kills at the points where a write could be caught half-done; `just crash` does it by the hundred.
 #![cfg(target_os = "linux")]
-#![expect(clippy::unwrap_used, reason = "a test that fails says where")]
 
 use std::fs;
 use std::process::Command;

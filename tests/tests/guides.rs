@@ -1,6 +1,7 @@
 //! Every block of commands in README and guides that is marked `sh run` is run as it stands; the others of
 //! `foretune` are read by the command line's own parser in `agent/src/commands/dev/guides.rs`.
 #![cfg(unix)]
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails its test")]
 
 use std::fs;
 use std::os::unix::fs::symlink;

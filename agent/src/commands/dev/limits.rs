@@ -32,7 +32,10 @@ fn read(source: &str) -> Result<Vec<Limit>> {
     let mut says = String::new();
     for line in source.lines().map(str::trim) {
         if let Some(comment) = line.strip_prefix("///") {
-            says = format!("{says} {}", comment.trim()).trim().to_owned();
+            if !says.is_empty() {
+                says.push(' ');
+            }
+            says.push_str(comment.trim());
             continue;
         }
         let Some(constant) = line.strip_prefix("pub const ") else { continue };
@@ -41,7 +44,7 @@ fn read(source: &str) -> Result<Vec<Limit>> {
         let (name, value) = parts.with_context(|| format!("limits.rs: {line} cannot be read"))?;
         let value = evaluate(value.trim_end_matches(';'))?;
         if says.is_empty() {
-            says = limits.last().context("limits.rs begins without a comment")?.says.clone();
+            says.clone_from(&limits.last().context("limits.rs begins without a comment")?.says);
         }
         limits.push(Limit { name: name.to_owned(), value, says: std::mem::take(&mut says) });
     }
@@ -63,7 +66,7 @@ fn evaluate(expression: &str) -> Result<u64> {
 
 fn shown(value: u64, name: &str) -> String {
     let is_bytes = name.ends_with("_BYTES");
-    if name.ends_with("_MS") && value % 1000 == 0 {
+    if name.ends_with("_MS") && value.is_multiple_of(1000) {
         return format!("{} s", value / 1000);
     }
     for (unit, shift) in [("GiB", 30), ("MiB", 20), ("KiB", 10)] {

@@ -36,5 +36,4 @@ mod held {
 pub use held::reached;
 
 #[cfg(not(debug_assertions))]
-#[inline(always)]
 pub const fn reached(_: &str, _: &std::path::Path) {}

@@ -59,9 +59,42 @@ test-proxy:
 fuzz seconds="60":
     bash fuzz/run.sh {{seconds}}
 
+# Kill probes, collectors and daemons with -9 at every named point and at random moments, so many times
+crash times="500" seed="1" *part:
+    cargo build --workspace
+    cargo build --workspace --example crash
+    target/debug/examples/crash {{times}} {{seed}} {{part}}
+
+# Full disk, read-only folder, a clock that jumps back, two daemons on one folder: for real (Linux, as root)
+faults:
+    cargo build --workspace
+    python3 tests/bench/faults.py
+
+# Two hundred clients on one job and a thousand connections a minute (needs a Python with websockets)
+load python="python3" *arguments:
+    cargo build --workspace
+    {{python}} tests/bench/load.py {{arguments}}
+
+# Autobahn's fuzzing client against the socket (needs its program wstest, see the script)
+autobahn wstest *arguments:
+    cargo build --workspace
+    python3 tests/bench/autobahn.py {{wstest}} {{arguments}}
+
 # Licences, advisories and duplicate versions, native and wasm together (needs cargo-deny)
 deny:
     cargo deny check
+
+# What binary and page are made of, as CycloneDX
+sbom:
+    python3 agent/sbom.py
+
+# Build the page in two fresh copies and compare every file (add --dev --only report for a quick look)
+page-twice *arguments:
+    node web/twice.mjs {{arguments}}
+
+# Binary, static site, Debian package, container file and checksums in target/dist (add --native, or --binary FILE)
+dist *arguments:
+    agent/dist.sh {{arguments}}
 
 # Write the reference documents that come from code
 docs:

@@ -2,6 +2,8 @@
 //! half-written ever stands under its final name.
 #![expect(clippy::disallowed_methods, reason = "this is the one module that may call the file system")]
 
+mod points;
+
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -9,6 +11,8 @@ use std::time::SystemTime;
 
 use foretune_core::source::{ByteSource, SourceError};
 use thiserror::Error;
+
+use points::reached;
 
 #[derive(Debug, Error)]
 #[error("cannot {action} {path}: {source}{hint}", path = path.display())]
@@ -30,6 +34,11 @@ impl FileError {
         };
         Self { action, path: path.to_owned(), source, hint }
     }
+
+    /// The disk is full, or as much as this user may fill of it.
+    pub fn is_no_room(&self) -> bool {
+        matches!(self.source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    }
 }
 
 pub type Result<T> = std::result::Result<T, FileError>;
@@ -44,6 +53,22 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 
 pub fn read_text(path: &Path) -> Result<String> {
     fs::read_to_string(path).map_err(|error| FileError::new("read", path, error))
+}
+
+/// The whole of a file that strangers may have made: of this size at most, and no pipe or device, which would never
+/// end.
+pub fn read_bounded(path: &Path, most_bytes: u64) -> Result<Vec<u8>> {
+    let invalid =
+        |what: String| FileError::new("read", path, io::Error::new(io::ErrorKind::InvalidInput, what));
+    // Looked at before it is opened: opening a pipe waits for its other end.
+    let metadata = fs::metadata(path).map_err(|error| FileError::new("read", path, error))?;
+    if !metadata.is_file() {
+        return Err(invalid("it is no file".to_owned()));
+    }
+    if metadata.len() > most_bytes {
+        return Err(invalid(format!("it has {} bytes; at most {most_bytes} are read", metadata.len())));
+    }
+    read(path)
 }
 
 pub fn create_folder(path: &Path) -> Result<()> {
@@ -219,8 +244,11 @@ pub fn append_at(path: &Path, length: u64, bytes: &[u8]) -> Result<()> {
     let is_new = !path.exists();
     let mut file = File::options().create(true).append(true).open(path).map_err(fail)?;
     file.set_len(length).map_err(fail)?;
+    reached("cut", path);
     file.write_all(bytes).map_err(fail)?;
+    reached("written", path);
     file.sync_all().map_err(fail)?;
+    reached("synced", path);
     if is_new {
         sync_folder_of(path);
     }
@@ -301,7 +329,8 @@ fn sync_folder_of(path: &Path) {
     }
 }
 
-/// A file that gets its final name only when it is complete; dropped before that, it leaves nothing.
+/// A file that gets its final name only when it is complete; dropped before that, it leaves nothing. What a killed
+/// process left of the same file goes with the next one: a lock, which dies with its process, tells the two apart.
 #[derive(Debug)]
 pub struct AtomicFile {
     target: PathBuf,
@@ -313,21 +342,61 @@ impl AtomicFile {
     pub fn create(target: &Path) -> Result<Self> {
         let name =
             target.file_name().map_or_else(|| "output".into(), |name| name.to_string_lossy().into_owned());
-        let temporary = target.with_file_name(format!(".{name}.{}.partial", std::process::id()));
-        let file = File::create(&temporary).map_err(|error| FileError::new("create", target, error))?;
-        Ok(Self { target: target.to_owned(), temporary, file: Some(io::BufWriter::new(file)) })
+        remove_abandoned(target, &format!(".{name}."));
+        let temporary = target.with_file_name(format!(".{name}.{}{PARTIAL}", std::process::id()));
+        let fail = |error| FileError::new("create", target, error);
+        loop {
+            let file = File::create(&temporary).map_err(fail)?;
+            // Where a file system knows no locks nothing is ever taken for abandoned.
+            let _ = file.try_lock();
+            // Somebody may have taken it for abandoned before it was locked.
+            if temporary.exists() {
+                let file = Some(io::BufWriter::new(file));
+                return Ok(Self { target: target.to_owned(), temporary, file });
+            }
+        }
     }
 
     pub fn finish(mut self) -> Result<()> {
+        let done = self.complete();
+        if done.is_err() {
+            let _ = fs::remove_file(&self.temporary);
+        }
+        done
+    }
+
+    fn complete(&mut self) -> Result<()> {
         let target = self.target.clone();
         let fail = |error| FileError::new("write", &target, error);
         let writer = self.file.take().expect("finish runs once: it takes self");
         let file = writer.into_inner().map_err(|error| fail(error.into_error()))?;
+        reached("written", &target);
         file.sync_all().map_err(fail)?;
-        drop(file);
+        reached("synced", &target);
         fs::rename(&self.temporary, &target).map_err(fail)?;
-        sync_folder_of(&self.target);
+        drop(file);
+        reached("renamed", &target);
+        sync_folder_of(&target);
+        reached("folder-synced", &target);
         Ok(())
+    }
+}
+
+/// End of the name of a file that is being written.
+const PARTIAL: &str = ".partial";
+
+/// Unfinished files of this name whose writers are gone. That they cannot be removed must not keep anyone from
+/// writing.
+fn remove_abandoned(target: &Path, prefix: &str) {
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let Ok(entries) = fs::read_dir(folder) else { return };
+    for entry in entries.flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let process = name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(PARTIAL));
+        let is_ours = process.is_some_and(|process| process.bytes().all(|byte| byte.is_ascii_digit()));
+        if is_ours && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
+            let _ = fs::remove_file(entry.path());
+        }
     }
 }
 
@@ -360,8 +429,8 @@ pub struct FileSource {
 
 impl FileSource {
     pub fn open(path: &Path) -> Result<Self> {
-        let file = open(path)?;
-        let metadata = file.metadata().map_err(|error| FileError::new("look at", path, error))?;
+        // Before it is opened, too: opening a pipe waits for its other end.
+        let metadata = fs::metadata(path).map_err(|error| FileError::new("open", path, error))?;
         if metadata.is_dir() {
             let error = io::Error::new(io::ErrorKind::IsADirectory, "it is a folder, not a file");
             return Err(FileError::new("open", path, error));
@@ -371,6 +440,8 @@ impl FileSource {
             let what = "it is a pipe or a device; save its content to a file first";
             return Err(FileError::new("open", path, io::Error::new(io::ErrorKind::InvalidInput, what)));
         }
+        let file = open(path)?;
+        let metadata = file.metadata().map_err(|error| FileError::new("look at", path, error))?;
         Ok(Self { file, length_bytes: metadata.len(), modified: metadata.modified().ok() })
     }
 
@@ -432,6 +503,34 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
         write_atomically(&target, b"whole").unwrap();
         assert_eq!(read(&target).unwrap(), b"whole");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_a_killed_writer_left_goes_and_a_living_one_keeps_its_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("report.json");
+        let at = |name: &str| folder.path().join(name);
+        for name in [".report.json.1.partial", ".report.json.x.partial", ".other.json.1.partial"] {
+            fs::write(at(name), b"half").unwrap();
+        }
+        let living = File::create(at(".report.json.2.partial")).unwrap();
+        living.try_lock().unwrap();
+        write_atomically(&target, b"whole").unwrap();
+        assert!(!at(".report.json.1.partial").exists());
+        for name in [".report.json.x.partial", ".other.json.1.partial", ".report.json.2.partial"] {
+            assert!(at(name).exists(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_finished_leaves_nothing_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let target = folder.path().join("report.json");
+        let output = AtomicFile::create(&target).unwrap();
+        // A folder under the final name: the last step fails.
+        fs::create_dir_all(target.join("inside")).unwrap();
+        output.finish().unwrap_err();
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 

@@ -17,6 +17,7 @@ mod terminal;
 mod threads;
 mod tokenizer;
 mod training;
+mod version;
 mod weights;
 
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ use std::process::ExitCode;
 
 use anyhow::Result;
 use clap::Parser;
+use clap::error::ErrorKind;
 
 use commands::{Answer, Command};
 
@@ -47,7 +49,15 @@ fn run(arguments: Arguments) -> Result<Answer> {
 
 fn main() -> ExitCode {
     threads::settle();
-    match run(Arguments::parse()) {
+    let arguments = match Arguments::try_parse() {
+        Err(error) if error.kind() == ErrorKind::DisplayVersion => {
+            // Whoever closes the pipe has read enough.
+            let _ = terminal::data(&version::text());
+            return ExitCode::SUCCESS;
+        }
+        parsed => parsed.unwrap_or_else(|error| error.exit()),
+    };
+    match run(arguments) {
         Ok(Answer::Yes) => ExitCode::SUCCESS,
         Ok(Answer::No) => ExitCode::from(1),
         Err(error) if terminal::is_broken_pipe(&error) => ExitCode::SUCCESS,

@@ -46,10 +46,10 @@ impl ModelFolder {
             return Self::from_texts(name, None, tiny::CONFIG, tiny::TOKENIZER, Some(tiny::SETTINGS));
         }
         let folder = find(name)?;
-        let config = files::read_text(&folder.join("config.json"))?;
-        let tokenizer = files::read(&folder.join("tokenizer.json"))?;
+        let config = read_text(&folder.join("config.json"))?;
+        let tokenizer = files::read_bounded(&folder.join("tokenizer.json"), MAX_TEXT_BYTES)?;
         let settings = folder.join("tokenizer_config.json");
-        let settings = if files::exists(&settings) { Some(files::read_text(&settings)?) } else { None };
+        let settings = if files::exists(&settings) { Some(read_text(&settings)?) } else { None };
         Self::from_texts(name, Some(folder.clone()), &config, &tokenizer, settings.as_deref())
             .with_context(|| format!("the model in {} cannot be used", folder.display()))
     }
@@ -192,6 +192,15 @@ impl Weights {
     }
 }
 
+/// Config, tokenizer or index of a model. The largest known tokenizer has a tenth of this.
+const MAX_TEXT_BYTES: u64 = 256 << 20;
+
+/// A folder of models comes from strangers, and a link in it may point anywhere.
+fn read_text(path: &Path) -> Result<String> {
+    let bytes = files::read_bounded(path, MAX_TEXT_BYTES)?;
+    String::from_utf8(bytes).with_context(|| format!("{} is not UTF-8", path.display()))
+}
+
 /// Bytes hashed at a time.
 const HASH_BYTES: usize = 1 << 20;
 
@@ -207,7 +216,7 @@ impl Shards {
         let mut shards = Self { files: Vec::new(), entries: BTreeMap::new() };
         let index = folder.join("model.safetensors.index.json");
         if files::exists(&index) {
-            let names = models::shards(&files::read_text(&index)?)
+            let names = models::shards(&read_text(&index)?)
                 .with_context(|| format!("{} cannot be used", index.display()))?;
             for name in names {
                 shards.add(&folder.join(&name)).with_context(|| {

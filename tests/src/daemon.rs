@@ -32,9 +32,20 @@ impl Daemon {
     /// Returns once it answers.
     pub fn start(state: &Path, more: &[&str]) -> Self {
         fs::create_dir_all(state).unwrap();
-        let log = fs::File::options().create(true).append(true).open(log_of(state)).unwrap();
+        let mut command = Self::command(state);
+        command.args(more);
+        Self::of(state, command)
+    }
+
+    pub fn command(state: &Path) -> Command {
         let mut command = Command::new(foretune_binary());
-        command.args(["serve", "--port", "0", "--log", "debug", "--state"]).arg(state).args(more);
+        command.args(["serve", "--port", "0", "--log", "debug", "--state"]).arg(state);
+        command
+    }
+
+    /// Returns once it answers.
+    pub fn of(state: &Path, mut command: Command) -> Self {
+        let log = fs::File::options().create(true).append(true).open(log_of(state)).unwrap();
         let mut process = command.stdin(Stdio::null()).stderr(log).spawn().unwrap();
         let place = state.join("daemon.json");
         wait_for("the daemon's address", || {
@@ -66,18 +77,11 @@ impl Daemon {
 
     /// Processes of its jobs.
     pub fn jobs(&self) -> Vec<u32> {
-        let id = self.process.id();
-        let children = fs::read_to_string(format!("/proc/{id}/task/{id}/children")).unwrap_or_default();
-        // Jobs are started by other threads of the daemon.
-        let threads = fs::read_dir(format!("/proc/{id}/task")).unwrap();
-        let more: String = threads
-            .filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("children")).ok())
-            .collect();
-        let mut all: Vec<u32> =
-            format!("{children} {more}").split_whitespace().filter_map(|id| id.parse().ok()).collect();
-        all.sort_unstable();
-        all.dedup();
-        all
+        children(self.process.id())
+    }
+
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// As `kill -9` does.
@@ -115,6 +119,19 @@ impl Drop for Daemon {
             }
         }
     }
+}
+
+/// Processes that this one has started, by whichever of its threads.
+pub fn children(id: u32) -> Vec<u32> {
+    let Ok(threads) = fs::read_dir(format!("/proc/{id}/task")) else { return Vec::new() };
+    let text: String = threads
+        .filter_map(|thread| fs::read_to_string(thread.ok()?.path().join("children")).ok())
+        .map(|children| children + " ")
+        .collect();
+    let mut all: Vec<u32> = text.split_whitespace().filter_map(|id| id.parse().ok()).collect();
+    all.sort_unstable();
+    all.dedup();
+    all
 }
 
 pub fn signal(name: &str, process: u32) {

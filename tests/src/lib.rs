@@ -1,5 +1,6 @@
 //! What the end-to-end tests share: the real binary, folders of their own, the reference data if it is there.
 
+pub mod crash;
 pub mod daemon;
 pub mod hub;
 pub mod lab;

@@ -1,10 +1,11 @@
 //! What connections and jobs share. A job writes its log and rings; connections read on from where they are, so a
 //! client that takes nothing costs its job nothing. Locks are held for one call of the store, never across a wait.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use foretune_core::jobs::{Desk, End, Fresh, Guesses, Wish, differing};
@@ -25,6 +26,10 @@ const DATABASE: &str = "foretune.sqlite3";
 const JOBS: &str = "jobs";
 /// Messages to every client that a connection may be behind by before it is sent the whole list instead.
 const NOTICES: usize = 256;
+/// As many as a slow page may be behind by and still be served from memory.
+const RECENT_EVENTS: usize = 64;
+/// Between two tries to write where the disk is full.
+const KEEP_AGAIN: Duration = Duration::from_secs(1);
 
 #[derive(Debug)]
 pub struct Hub {
@@ -36,6 +41,7 @@ pub struct Hub {
     notices: broadcast::Sender<Arc<FromServer>>,
     pub clients: AtomicUsize,
     stopping: AtomicBool,
+    begun: Instant,
 }
 
 #[derive(Debug)]
@@ -47,6 +53,8 @@ struct Shared {
     fresh: BTreeMap<JobId, Fresh>,
     /// Sequence numbers without a look into the store.
     last_seq: BTreeMap<JobId, u64>,
+    /// The latest events of jobs that run, of which a crowd of watchers would else ask the store one by one.
+    recent: BTreeMap<JobId, VecDeque<JobEvent>>,
 }
 
 #[derive(Debug)]
@@ -91,12 +99,10 @@ impl Hub {
                 state.name()
             ));
             let error = "it was running each time the agent was killed, and is not tried again";
-            match state {
-                JobState::Cancelled => store.add_event(info.job, now_ms(), &EventBody::Cancelled {})?,
-                JobState::Failed => {
-                    store.add_event(info.job, now_ms(), &EventBody::Failed { message: error.to_owned() })?
-                }
-                _ => 0,
+            let body = match state {
+                JobState::Cancelled => Some(EventBody::Cancelled {}),
+                JobState::Failed => Some(EventBody::Failed { message: error.to_owned() }),
+                _ => None,
             };
             let change = Change {
                 wish: wish.filter(|_| !state.is_over()),
@@ -104,7 +110,10 @@ impl Hub {
                 error: (state == JobState::Failed).then_some(error),
                 ..Change::default()
             };
-            store.set_state(info.job, state, change)?;
+            match body {
+                Some(body) => store.turn(info.job, state, change, now_ms(), &body).map(drop)?,
+                None => store.set_state(info.job, state, change)?,
+            }
         }
         uploads.sweep(&store.specs()?)?;
         let shared = Shared {
@@ -114,6 +123,7 @@ impl Hub {
             children: BTreeMap::new(),
             fresh: BTreeMap::new(),
             last_seq: BTreeMap::new(),
+            recent: BTreeMap::new(),
         };
         Ok(Arc::new(Self {
             folder: folder.to_owned(),
@@ -123,6 +133,7 @@ impl Hub {
             notices: broadcast::Sender::new(NOTICES),
             clients: AtomicUsize::new(0),
             stopping: AtomicBool::new(false),
+            begun: Instant::now(),
         }))
     }
 
@@ -185,12 +196,14 @@ impl Hub {
         info(&shared, job)?;
         let state = shared.desk.ask(job, wish)?;
         let is_over = state.is_over();
-        if is_over {
-            add(&mut shared, job, &EventBody::Cancelled {}).map_err(|error| internal(&error))?;
-        }
         let change =
             Change { wish: shared.desk.wish(job), ended_ms: is_over.then(now_ms), ..Change::default() };
-        shared.store.set_state(job, state, change).map_err(|error| internal(&error))?;
+        let kept = if is_over {
+            turn(&mut shared, job, state, change, &EventBody::Cancelled {})
+        } else {
+            shared.store.set_state(job, state, change)
+        };
+        kept.map_err(|error| internal(&error))?;
         if let Some(child) = shared.children.get_mut(&job) {
             child.ask(wish);
         }
@@ -238,15 +251,26 @@ impl Hub {
     }
 
     pub fn events(&self, job: JobId, from: u64) -> Result<Vec<JobEvent>, Refusal> {
-        self.lock().store.events(job, from).map_err(|error| internal(&error))
+        let shared = self.lock();
+        if let Some(recent) = shared.recent.get(&job)
+            && recent.front().is_some_and(|first| first.seq <= from)
+        {
+            return Ok(recent.iter().filter(|event| event.seq >= from).cloned().collect());
+        }
+        shared.store.events(job, from).map_err(|error| internal(&error))
     }
 
     pub fn locked_for_ms(&self, origin: &str) -> Option<u64> {
-        self.lock().guesses.locked_for_ms(origin, now_ms())
+        self.lock().guesses.locked_for_ms(origin, self.uptime_ms())
     }
 
     pub fn wrong_secret(&self, origin: &str) {
-        self.lock().guesses.wrong(origin, now_ms());
+        self.lock().guesses.wrong(origin, self.uptime_ms());
+    }
+
+    /// Unlike the time of day it never jumps back: a lock must not last for hours.
+    fn uptime_ms(&self) -> u64 {
+        self.begun.elapsed().as_millis() as u64
     }
 
     // ---- what jobs do -----------------------------------------------------------------------------------------
@@ -268,6 +292,12 @@ impl Hub {
                     message: format!("{error:#}"),
                 });
                 hub.end(job, &outcome);
+                // Not before: what is killed in between goes on from its last checkpoint.
+                if outcome.end == End::Finished
+                    && let Err(error) = runner::drop_checkpoints(&hub.job_folder(job))
+                {
+                    log::warn(&format!("job {job}: {error}"));
+                }
                 hub.start_ready();
             });
         }
@@ -298,18 +328,37 @@ impl Hub {
 
     /// Keeps an event of a job, unless it was told before.
     pub fn record(&self, job: JobId, body: &EventBody) -> Result<()> {
-        let mut shared = self.lock();
-        let shared = &mut *shared;
-        if !shared.fresh.entry(job).or_default().take(body) {
-            return Ok(());
+        {
+            let mut shared = self.lock();
+            if !shared.fresh.entry(job).or_default().take(body) {
+                return Ok(());
+            }
+            let is_remark = matches!(body, EventBody::Log { .. } | EventBody::Progress { .. });
+            if is_remark && shared.last_seq.get(&job).is_some_and(|last| *last >= limits::MAX_JOB_EVENTS) {
+                return Ok(());
+            }
         }
-        let is_remark = matches!(body, EventBody::Log { .. } | EventBody::Progress { .. });
-        if is_remark && shared.last_seq.get(&job).is_some_and(|last| *last >= limits::MAX_JOB_EVENTS) {
-            return Ok(());
-        }
-        add(shared, job, body)?;
+        self.patiently(job, |shared| add(shared, job, body))?;
         self.ring();
         Ok(())
+    }
+
+    /// On a full disk a job waits here for room instead of being lost, and its end instead of seeming never to come.
+    fn patiently(&self, job: JobId, mut write: impl FnMut(&mut Shared) -> Result<()>) -> Result<()> {
+        let mut was_said = false;
+        loop {
+            let mut shared = self.lock();
+            let Err(error) = write(&mut shared) else { return Ok(()) };
+            if self.is_stopping() || shared.desk.wish(job) == Some(Wish::Cancel) {
+                return Err(error);
+            }
+            drop(shared);
+            if !was_said {
+                log::error(&format!("job {job} waits: what it tells cannot be kept yet: {error:#}"));
+                was_said = true;
+            }
+            std::thread::sleep(KEEP_AGAIN);
+        }
     }
 
     fn end(&self, job: JobId, outcome: &Outcome) {
@@ -326,20 +375,21 @@ impl Hub {
             JobState::Cancelled => Some(EventBody::Cancelled {}),
             _ => None,
         };
-        if let Some(body) = body
-            && let Err(error) = add(&mut shared, job, &body)
-        {
-            log::error(&format!("job {job}: its end cannot be kept: {error:#}"));
-        }
         let change = Change {
             wish: wish.filter(|_| !state.is_over()),
             ended_ms: state.is_over().then(now_ms),
             error: (state == JobState::Failed).then_some(outcome.message.as_str()),
             ..Change::default()
         };
-        if let Err(error) = shared.store.set_state(job, state, change) {
-            log::error(&format!("job {job}: its state cannot be kept: {error:#}"));
+        drop(shared);
+        let kept = self.patiently(job, |shared| match &body {
+            Some(body) => turn(shared, job, state, change, body),
+            None => shared.store.set_state(job, state, change),
+        });
+        if let Err(error) = kept {
+            log::error(&format!("job {job}: its end was not kept: {error:#}"));
         }
+        let shared = self.lock();
         let info = info(&shared, job);
         drop(shared);
         if state == JobState::Cancelled {
@@ -404,8 +454,34 @@ fn info(shared: &Shared, job: JobId) -> Result<JobInfo, Refusal> {
 }
 
 fn add(shared: &mut Shared, job: JobId, body: &EventBody) -> Result<()> {
-    let seq = shared.store.add_event(job, now_ms(), body)?;
-    shared.last_seq.insert(job, seq);
+    let time_ms = now_ms();
+    let seq = shared.store.add_event(job, time_ms, body)?;
+    remember(shared, JobEvent { job, seq, time_ms, body: body.clone() });
+    Ok(())
+}
+
+fn remember(shared: &mut Shared, event: JobEvent) {
+    shared.last_seq.insert(event.job, event.seq);
+    let recent = shared.recent.entry(event.job).or_default();
+    recent.push_back(event);
+    if recent.len() > RECENT_EVENTS {
+        recent.pop_front();
+    }
+}
+
+fn turn(
+    shared: &mut Shared,
+    job: JobId,
+    state: JobState,
+    change: Change<'_>,
+    body: &EventBody,
+) -> Result<()> {
+    let time_ms = now_ms();
+    let seq = shared.store.turn(job, state, change, time_ms, body)?;
+    remember(shared, JobEvent { job, seq, time_ms, body: body.clone() });
+    if state.is_over() {
+        shared.recent.remove(&job);
+    }
     Ok(())
 }
 
@@ -428,7 +504,6 @@ fn begin(shared: &mut Shared, job: JobId, attempt: u32) -> Result<JobInfo> {
         started_ms: Some(now_ms()),
         ..Change::default()
     };
-    shared.store.set_state(job, state, change)?;
-    add(shared, job, &EventBody::Attempt { attempt })?;
+    turn(shared, job, state, change, &EventBody::Attempt { attempt })?;
     shared.store.job(job)?.context("a job that begins is kept")
 }

@@ -38,7 +38,7 @@ use secret::Secret;
 
 pub use guard::parse_origin;
 pub use log::Level;
-pub use page::is_built;
+pub use page::{digest as page_digest, is_built};
 
 const LOCK: &str = "lock";
 const PLACE: &str = "daemon.json";

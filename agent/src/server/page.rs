@@ -16,6 +16,14 @@ pub fn is_built() -> bool {
     !embedded::FILES.is_empty()
 }
 
+/// Of all files with their names; nothing where there are none.
+pub fn digest() -> Option<String> {
+    let names_and_contents = embedded::FILES
+        .iter()
+        .fold(0, |digest, (name, content)| hash_bytes(content, hash_bytes(name.as_bytes(), digest)));
+    is_built().then(|| format!("{names_and_contents:016x}"))
+}
+
 pub fn answer(path: &str, known_etag: Option<&str>) -> Response<Bytes> {
     let name = match path.trim_start_matches('/') {
         "" => "index.html",

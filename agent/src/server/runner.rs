@@ -3,6 +3,7 @@
 //! is killed closes that input too, so nothing runs on unseen.
 
 use std::io::{BufRead, BufReader, Read, Write};
+use std::path::Path;
 use std::process::{ChildStdin, Command, ExitStatus, Stdio};
 use std::sync::mpsc::channel;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -99,16 +100,15 @@ pub fn run(hub: &Hub, job: JobId) -> Result<Outcome> {
     }
     let status = wait(&process)?;
     let failure = told?;
-    if status.success() || status.code() == Some(1) {
-        for path in [folder.join(format!("{TRACE}.checkpoint")), folder.join("out/checkpoint")] {
-            if files::exists(&path) {
-                files::remove(&path)?;
-            }
-        }
-    }
     // Processes of the job's own may hold its stderr open a little longer.
     let last_words = last_words.recv_timeout(Duration::from_secs(1)).unwrap_or_default();
     Ok(outcome(hub, status, failure, last_words.trim()))
+}
+
+/// Of a job that is done.
+pub fn drop_checkpoints(folder: &Path) -> files::Result<()> {
+    let places = [folder.join(format!("{TRACE}.checkpoint")), folder.join("out/checkpoint")];
+    places.iter().filter(|path| files::exists(path)).try_for_each(|path| files::remove(path))
 }
 
 fn outcome(hub: &Hub, status: ExitStatus, failure: Option<String>, last_words: &str) -> Outcome {

@@ -24,6 +24,8 @@ use super::{Agent, arguments, log};
 use crate::machine;
 
 const SILENCE: Duration = Duration::from_millis(limits::SILENCE_MS);
+/// For the answer to a client that says goodbye.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// Close codes of RFC 6455.
 const NORMAL: u16 = 1000;
 const GOING_AWAY: u16 = 1001;
@@ -257,13 +259,18 @@ impl Connection {
                 let refusal = Refusal::new(Rule::NotText, "a binary message came");
                 self.part(None, refusal, POLICY).await.map(|()| None)
             }
-            Some(Ok(message)) if message.is_close() => Err(Over),
+            Some(Ok(message)) if message.is_close() => {
+                // The answer to it is queued: without it the client takes a farewell for a break.
+                let _ = timeout(FAREWELL, self.socket.flush()).await;
+                Err(Over)
+            }
             Some(Ok(_)) => Ok(None),
             Some(Err(error)) => {
                 let text = error.to_string();
                 log::debug(&format!("a connection broke: {text}"));
-                // The library's own bound, told by its text alone.
-                if text.contains("too long") || text.contains("too big") {
+                // The library's own bound, told by its text alone; that of control frames is the protocol's.
+                let is_too_large = text.contains("too long") || text.contains("too big");
+                if is_too_large && !text.to_ascii_lowercase().contains("control frame") {
                     let message = format!("at most {} bytes are read", limits::MAX_CLIENT_MESSAGE_BYTES);
                     let refusal = Refusal::new(Rule::MessageTooLarge, message);
                     return self.part(None, refusal, TOO_BIG).await.map(|()| None);

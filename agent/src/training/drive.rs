@@ -1,8 +1,8 @@
 //! Runs a trainer to its end or to Ctrl-C: checkpoint every few steps, trace, progress on stderr.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 use foretune_core::wire::EventBody;
@@ -14,6 +14,8 @@ use serde_json::Value;
 use crate::{files, interrupt, job, terminal};
 
 const CHECKPOINT_EVERY_STEPS: u64 = 20;
+/// Between two tries to write where the disk is full.
+const KEEP_AGAIN: Duration = Duration::from_secs(1);
 
 /// Where a run keeps its state.
 #[derive(Debug)]
@@ -51,7 +53,7 @@ pub fn drive(trainer: &mut Trainer, run: &Run) -> Result<Outcome> {
     let stopped = trainer.run(&mut |trainer, event| {
         progress.hear(trainer, &event);
         let due = matches!(&event, Event::Step(step) if step.step % CHECKPOINT_EVERY_STEPS == 0);
-        if due && let Err(error) = save(trainer, run) {
+        if due && let Err(error) = keep(trainer, run, &stop) {
             failure = Some(error);
             return Control::Stop;
         }
@@ -62,7 +64,7 @@ pub fn drive(trainer: &mut Trainer, run: &Run) -> Result<Outcome> {
         return Err(error);
     }
     let stopped = stopped?;
-    save(trainer, run)?;
+    keep(trainer, run, &stop)?;
     if stopped == StopReason::Interrupted && interrupt::is_abandoned() {
         std::process::exit(interrupt::BROKEN_OFF);
     }
@@ -78,6 +80,23 @@ pub fn drive(trainer: &mut Trainer, run: &Run) -> Result<Outcome> {
         seconds: start.elapsed().as_secs_f64(),
         tokens_per_second: progress.tokens_per_second(),
     })
+}
+
+/// A job of the daemon waits for room on a full disk: there is nobody to free some and give the command again.
+fn keep(trainer: &Trainer, run: &Run, stop: &AtomicBool) -> Result<()> {
+    let mut was_said = false;
+    loop {
+        let Err(error) = save(trainer, run) else { return Ok(()) };
+        let is_full = error.downcast_ref::<files::FileError>().is_some_and(files::FileError::is_no_room);
+        if !is_full || !terminal::is_job() || stop.load(Ordering::Relaxed) {
+            return Err(error);
+        }
+        if !was_said {
+            terminal::note(&format!("waiting for room: {error}"));
+            was_said = true;
+        }
+        std::thread::sleep(KEEP_AGAIN);
+    }
 }
 
 /// Trace and checkpoint, each whole or not at all. Both follow from the trainer's state alone: no clock.

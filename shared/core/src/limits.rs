@@ -97,7 +97,7 @@ pub const MAX_NAME_BYTES: usize = 4 << 10;
 /// What a refusal quotes.
 pub const MAX_REFUSAL_BYTES: usize = 1000;
 /// Connections at a time, and jobs that one of them follows.
-pub const MAX_CLIENTS: usize = 64;
+pub const MAX_CLIENTS: usize = 256;
 pub const MAX_SUBSCRIPTIONS: usize = 16;
 /// Events read from the log for one client at a time.
 pub const REPLAY_EVENTS: usize = 256;

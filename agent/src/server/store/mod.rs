@@ -111,43 +111,31 @@ impl Store {
     }
 
     pub fn set_state(&self, job: JobId, state: JobState, change: Change<'_>) -> Result<()> {
-        self.connection.execute(
-            "UPDATE jobs SET state = ?2, attempts = MAX(attempts, ?3), wish = ?4,
-                started_ms = COALESCE(started_ms, ?5), ended_ms = ?6, error = ?7 WHERE job = ?1",
-            params![
-                job as i64,
-                state.name(),
-                change.attempts,
-                change.wish.map(Wish::name),
-                change.started_ms.map(|time| time as i64),
-                change.ended_ms.map(|time| time as i64),
-                change.error,
-            ],
-        )?;
-        Ok(())
+        set_state(&self.connection, job, state, change)
+    }
+
+    /// A change of state and what the log says of it: both or neither, so that no end is told twice.
+    pub fn turn(
+        &mut self,
+        job: JobId,
+        state: JobState,
+        change: Change<'_>,
+        time_ms: u64,
+        body: &EventBody,
+    ) -> Result<u64> {
+        let transaction = self.connection.transaction()?;
+        set_state(&transaction, job, state, change)?;
+        let seq = add_event(&transaction, job, time_ms, body)?;
+        transaction.commit()?;
+        Ok(seq)
     }
 
     /// Appends to the job's log and draws the row of the history along.
     pub fn add_event(&mut self, job: JobId, time_ms: u64, body: &EventBody) -> Result<u64> {
         let transaction = self.connection.transaction()?;
-        let last: i64 = transaction.query_row(
-            "SELECT last_seq FROM jobs WHERE job = ?1",
-            params![job as i64],
-            |row| row.get(0),
-        )?;
-        let seq = last + 1;
-        transaction.execute(
-            "INSERT INTO events (job, seq, time_ms, body) VALUES (?1, ?2, ?3, ?4)",
-            params![job as i64, seq, time_ms as i64, serde_json::to_string(body)?],
-        )?;
-        let (done, total, score) = drawn_along(body);
-        transaction.execute(
-            "UPDATE jobs SET last_seq = ?2, done = COALESCE(?3, done), total = COALESCE(?4, total),
-                score = COALESCE(?5, score) WHERE job = ?1",
-            params![job as i64, seq, done.map(|done| done as i64), total.map(|total| total as i64), score],
-        )?;
+        let seq = add_event(&transaction, job, time_ms, body)?;
         transaction.commit()?;
-        Ok(seq as u64)
+        Ok(seq)
     }
 
     /// Events from sequence number `from` on, a batch of them.
@@ -214,6 +202,43 @@ impl Store {
         let texts = rows.collect::<rusqlite::Result<Vec<_>>>()?;
         Ok(texts.iter().filter_map(|text| serde_json::from_str(text).ok()).collect())
     }
+}
+
+fn set_state(connection: &Connection, job: JobId, state: JobState, change: Change<'_>) -> Result<()> {
+    connection.execute(
+        "UPDATE jobs SET state = ?2, attempts = MAX(attempts, ?3), wish = ?4,
+            started_ms = COALESCE(started_ms, ?5), ended_ms = MAX(?6, COALESCE(started_ms, ?6)), error = ?7
+            WHERE job = ?1",
+        params![
+            job as i64,
+            state.name(),
+            change.attempts,
+            change.wish.map(Wish::name),
+            change.started_ms.map(|time| time as i64),
+            change.ended_ms.map(|time| time as i64),
+            change.error,
+        ],
+    )?;
+    Ok(())
+}
+
+/// Inside a transaction: the number is read and used.
+fn add_event(connection: &Connection, job: JobId, time_ms: u64, body: &EventBody) -> Result<u64> {
+    let last: i64 =
+        connection
+            .query_row("SELECT last_seq FROM jobs WHERE job = ?1", params![job as i64], |row| row.get(0))?;
+    let seq = last + 1;
+    connection.execute(
+        "INSERT INTO events (job, seq, time_ms, body) VALUES (?1, ?2, ?3, ?4)",
+        params![job as i64, seq, time_ms as i64, serde_json::to_string(body)?],
+    )?;
+    let (done, total, score) = drawn_along(body);
+    connection.execute(
+        "UPDATE jobs SET last_seq = ?2, done = COALESCE(?3, done), total = COALESCE(?4, total),
+            score = COALESCE(?5, score) WHERE job = ?1",
+        params![job as i64, seq, done.map(|done| done as i64), total.map(|total| total as i64), score],
+    )?;
+    Ok(seq as u64)
 }
 
 /// Done, total and score, as far as the event tells them.
@@ -334,6 +359,56 @@ mod tests {
         assert_eq!(store.pinned().unwrap(), Some(1));
         // Numbers are not given out twice.
         assert_eq!(store.add_job("", &spec(), 0).unwrap(), 7);
+    }
+
+    #[test]
+    fn a_clock_that_jumps_back_gives_no_negative_time() {
+        let store = store();
+        let job = store.add_job("", &spec(), 9_000).unwrap();
+        store
+            .set_state(job, JobState::Running, Change { started_ms: Some(9_000), ..Change::default() })
+            .unwrap();
+        let ended = |ended_ms| Change { ended_ms: Some(ended_ms), ..Change::default() };
+        store.set_state(job, JobState::Done, ended(5_000)).unwrap();
+        assert_eq!(store.job(job).unwrap().unwrap().ended_ms, Some(9_000));
+        store.set_state(job, JobState::Done, ended(9_500)).unwrap();
+        assert_eq!(store.job(job).unwrap().unwrap().ended_ms, Some(9_500));
+    }
+
+    #[test]
+    fn a_change_of_state_and_its_event_come_together_or_not_at_all() {
+        let mut store = store();
+        let job = store.add_job("", &spec(), 0).unwrap();
+        store
+            .connection
+            .execute_batch(
+                "CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(FAIL, 'disk full'); END",
+            )
+            .unwrap();
+        let body = EventBody::Cancelled {};
+        assert!(store.turn(job, JobState::Cancelled, Change::default(), 1, &body).is_err());
+        assert_eq!(store.job(job).unwrap().unwrap().state, JobState::Queued);
+        store.connection.execute_batch("DROP TRIGGER full").unwrap();
+        assert_eq!(store.turn(job, JobState::Cancelled, Change::default(), 1, &body).unwrap(), 1);
+        let info = store.job(job).unwrap().unwrap();
+        assert_eq!((info.state, info.last_seq), (JobState::Cancelled, 1));
+    }
+
+    /// A version that is added gets a file and a test of its own; those of older ones stay.
+    #[test]
+    fn a_memory_of_version_1_is_taken_up() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(include_str!("version-1.sql")).unwrap();
+        let store = Store::prepare(connection).unwrap();
+        let version: i64 = store.connection.query_row("PRAGMA user_version", [], |row| row.get(0)).unwrap();
+        assert_eq!(version, schema::STEPS.len() as i64);
+        let (jobs, more) = store.jobs(None).unwrap();
+        let told: Vec<_> = jobs.iter().map(|info| (info.job, info.state, info.last_seq)).collect();
+        assert_eq!((told, more), (vec![(2, JobState::Queued, 0), (1, JobState::Done, 8)], false));
+        assert_eq!(store.events(1, 1).unwrap().len(), 8, "every event of then is one of now");
+        assert_eq!(store.pinned().unwrap(), Some(1));
+        assert_eq!(store.open_jobs().unwrap().len(), 1);
+        assert_eq!(store.add_job("", &spec(), 0).unwrap(), 3);
     }
 
     #[test]

@@ -1,5 +1,9 @@
 //! `foretune dev`: what only developers of Foretune need. Hidden from the help.
 
+#[cfg(test)]
+mod guides;
+mod limits;
+
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
@@ -38,6 +42,7 @@ fn docs(folder: &std::path::Path, check: bool) -> Result<Answer> {
         ("findings.md", findings::registry::markdown()),
         ("features.md", features::markdown()),
         ("protocol.md", wire::markdown()),
+        ("limits.md", limits::markdown()?),
     ] {
         let path = folder.join(name);
         let known = files::exists(&path).then(|| files::read_text(&path)).transpose()?;

@@ -1,0 +1,22 @@
+//! What `foretune --version` tells: enough to say of two binaries whether they would compute the same.
+
+use std::fmt::Write as _;
+
+use crate::weights::{ModelFolder, TINY};
+use crate::{devices, server};
+
+pub fn text() -> String {
+    let mut lines = format!("foretune {}", env!("CARGO_PKG_VERSION"));
+    let mut add = |name: &str, value: &str| write!(lines, "\n{name:9} {value}").expect("writing to a string");
+    // Set by `just dist`; a build by hand may be of anything.
+    add("commit", option_env!("FORETUNE_COMMIT").unwrap_or("unknown"));
+    let profile = if cfg!(debug_assertions) { "development" } else { "release" };
+    add("build", &format!("{profile}, {}-{}", std::env::consts::ARCH, std::env::consts::OS));
+    add("features", if cfg!(feature = "cuda") { "cuda" } else { "cpu only" });
+    add("processor", devices::instructions());
+    add("candle", &format!("{}, gemm {}", env!("FORETUNE_CANDLE"), env!("FORETUNE_GEMM")));
+    add("page", &server::page_digest().unwrap_or_else(|| "none".to_owned()));
+    let tiny = ModelFolder::open(TINY).and_then(|model| model.fingerprint(&model.weights()?));
+    add("model", &tiny.map_or_else(|error| format!("{error:#}"), |hash| format!("{TINY} {hash:016x}")));
+    lines
+}

@@ -1,0 +1,294 @@
+#!/usr/bin/env python3
+"""Many clients on one daemon for some minutes: watchers that follow one job, some of which take nothing, and others
+that come and go. What the daemon holds meanwhile, and what it costs the probe.
+
+    just load [--minutes 10] [--watchers 200] [--slow 20] [--cycles 1000] [--out FILE.csv]
+
+Every second one line: seconds, resident bytes and open descriptors of the daemon, clients. At the end memory and
+descriptors of the last third against those of the second, and the probe's step time while loaded beside the same
+probe alone: pairs in turn, since shared machines drift. Exit code 1 where something grew or a client was refused.
+Needs the Python package websockets."""
+import argparse, asyncio, json, os, pathlib, statistics, subprocess, sys, tempfile, time
+
+import websockets
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+# What may come and go between two looks: pages of the allocator, a few sockets that are being closed.
+GROWTH_BYTES, GROWTH_DESCRIPTORS = 8 << 20, 40
+
+
+def rows(part, count):
+    answers = ["red", "blue"]
+    row = lambda i: {"instruction": "Name the colours.", "input": f"{answers[i % 2]} thing {i} of the {part} rows " + "word " * (i % 25), "output": answers[i % 2]}
+    return "".join(json.dumps(row(i)) + "\n" for i in range(count))
+
+
+class Load:
+    def __init__(self, address, token, process, options):
+        self.address = address.replace("http", "ws", 1) + "/v1/socket"
+        self.token, self.process, self.options = token, process, options
+        self.cycles = self.failed = self.heard = self.slow_gone = 0
+        self.over = False
+
+    async def connect(self, **more):
+        # The daemon pings, and lets go who does not answer.
+        socket = await websockets.connect(self.address, max_size=None, open_timeout=60, ping_interval=None, **more)
+        await socket.send(json.dumps({"type": "hello", "protocol": 1, "min_version": 1, "token": self.token}))
+        welcome = json.loads(await socket.recv())
+        assert welcome["type"] == "welcome", welcome
+        return socket
+
+    async def follow(self, job):
+        """A watcher that reads everything of this job and of those that begin, and comes again where it left off."""
+        seen = {job: 0}
+        while not self.over:
+            try:
+                socket = await self.connect()
+                for known, last in list(seen.items())[-8:]:
+                    await socket.send(json.dumps({"type": "subscribe", "job": known, "from": last + 1}))
+                while not self.over:
+                    try:
+                        message = json.loads(await asyncio.wait_for(socket.recv(), 2))
+                    except asyncio.TimeoutError:
+                        continue
+                    if message["type"] == "event":
+                        assert message["seq"] > seen[message["job"]], "an event came twice"
+                        seen[message["job"]] = message["seq"]
+                        self.heard += 1
+                    elif message["type"] == "job" and message["job"]["job"] not in seen:
+                        begun = message["job"]["job"]
+                        seen[begun] = 0
+                        for old in [old for old in seen if old <= begun - 8]:
+                            await socket.send(json.dumps({"type": "unsubscribe", "job": old}))
+                        await socket.send(json.dumps({"type": "subscribe", "job": begun, "from": 1}))
+                await socket.close()
+            except (OSError, websockets.exceptions.WebSocketException) as error:
+                self.fail(error)
+
+    async def take_nothing(self, job):
+        """Follows the job from its beginning and then reads no more."""
+        while not self.over:
+            try:
+                socket = await self.connect(max_queue=1)
+                await socket.send(json.dumps({"type": "subscribe", "job": job, "from": 1}))
+                socket.transport.pause_reading()
+                end = time.monotonic() + 90
+                while not self.over and time.monotonic() < end:
+                    await asyncio.sleep(1)
+                socket.transport.abort()
+                self.slow_gone += 1
+            except (OSError, websockets.exceptions.WebSocketException) as error:
+                self.fail(error)
+
+    async def come_and_go(self, job):
+        """So many a minute, half of them without a word of farewell. A process of its own: this one has enough to do."""
+        words = [sys.executable, __file__, "--cycles", str(self.options.cycles), "--come-and-go", self.address, "--job", str(job)]
+        process = await asyncio.create_subprocess_exec(*words, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE)
+        process.stdin.write(self.token.encode() + b"\n")
+        begun = self.cycles, self.failed
+        while line := await process.stdout.readline():
+            cycles, failed = map(int, line.split())
+            self.cycles, self.failed = begun[0] + cycles, begun[1] + failed
+            if self.over and process.stdin:
+                process.stdin.close()
+        await process.wait()
+
+    async def cycle_until_the_end(self, job):
+        asyncio.get_running_loop().run_in_executor(None, self.end_with_the_input)
+        gap = 60 / self.options.cycles
+        due = time.monotonic()
+        running = set()
+        while not self.over:
+            due += gap
+            await asyncio.sleep(max(0, due - time.monotonic()))
+            task = asyncio.create_task(self.cycle(job, self.cycles % 2 == 0))
+            running.add(task)
+            task.add_done_callback(running.discard)
+            self.cycles += 1
+            print(self.cycles, self.failed, flush=True)
+            if len(running) > 40:
+                await asyncio.wait(running, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.gather(*running)
+
+    def end_with_the_input(self):
+        sys.stdin.read()
+        self.over = True
+
+    async def cycle(self, job, rude):
+        try:
+            socket = await self.connect()
+            # Whoever says goodbye has heard all; the other breaks off in the middle of the log.
+            await socket.send(json.dumps({"type": "subscribe", "job": job, "from": 1 if rude else 1 << 40}))
+            await socket.recv()
+            if rude:
+                socket.transport.abort()
+            else:
+                await socket.close()
+        except (OSError, websockets.exceptions.WebSocketException, AssertionError) as error:
+            self.fail(error)
+
+    def fail(self, error):
+        if not self.over:
+            self.failed += 1
+            print(f"a client failed: {type(error).__name__} {error}", file=sys.stderr)
+
+    def look(self):
+        status = pathlib.Path(f"/proc/{self.process}/status").read_text()
+        resident = int(next(line for line in status.split("\n") if line.startswith("VmRSS")).split()[1]) * 1024
+        return resident, len(os.listdir(f"/proc/{self.process}/fd"))
+
+    def processor_ms(self):
+        fields = pathlib.Path(f"/proc/{self.process}/stat").read_text().rsplit(")", 1)[1].split()
+        return 1000 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def probe(data, steps):
+    recipe = {"learning_rate": 2e-3, "batch_size": 32, "epochs": 1000, "rank": 2, "sequence_length": 48}
+    return {"kind": "probe", "model": "tiny", "device": "cpu", "stop": "never", "steps": steps, "data": {"upload": data}, "recipe": recipe}
+
+
+async def ask(socket, **message):
+    await socket.send(json.dumps({"id": 1, **message}))
+    while (answer := json.loads(await socket.recv())).get("re") != 1:
+        pass
+    assert answer["type"] != "refused", answer
+    return answer
+
+
+async def timed(load, data):
+    """Tokens a second of one short probe, as it tells itself."""
+    socket = await load.connect()
+    job = (await ask(socket, type="start", job=probe(data, load.options.steps)))["job"]["job"]
+    await socket.send(json.dumps({"type": "subscribe", "job": job, "from": 1}))
+    result = None
+    while True:
+        message = json.loads(await socket.recv())
+        if message["type"] == "event" and message["job"] == job:
+            if message["kind"] == "result":
+                result = message["payload"]
+            if message["kind"] in ("done", "failed", "cancelled"):
+                assert message["kind"] == "done", message
+                await socket.close()
+                return job, result["tokens_per_second"]
+
+
+async def measure(load, out):
+    options = load.options
+    socket = await load.connect()
+    data = (await ask(socket, type="upload", upload="a", offset=0, text=rows("train", 400), last=True))["data"]
+    await socket.close()
+    # The job that everybody watches: its log is long and stays.
+    watched, _ = await timed(load, data)
+    begun, table, ratios = time.monotonic(), [], []
+    spent = {False: 0.0, True: 0.0}
+    deadline = begun + 60 * options.minutes
+
+    async def record():
+        while not load.over:
+            resident, descriptors = load.look()
+            table.append((time.monotonic() - begun, resident, descriptors))
+            await asyncio.sleep(1)
+
+    recorder = asyncio.create_task(record())
+    crowd = [load.follow(watched) for _ in range(options.watchers - options.slow)]
+    crowd += [load.take_nothing(watched) for _ in range(options.slow)]
+    crowd = [asyncio.create_task(one) for one in crowd]
+    crowd.append(asyncio.create_task(load.come_and_go(watched)))
+    while time.monotonic() < deadline:
+        await timed(load, data)
+        print(f"{time.monotonic() - begun:5.0f} s: {table[-1][1] / 1e6:.1f} MB, {table[-1][2]} descriptors, {load.cycles} came and went, {load.failed} failed", file=sys.stderr)
+    load.over = True
+    await asyncio.gather(*crowd)
+    await recorder
+    resident, descriptors = load.look()
+    # The ratio in pairs: a crowd that comes for one probe and leaves for the next.
+    for number in range(options.pairs):
+        pair = {}
+        for loaded in (False, True) if number % 2 else (True, False):
+            load.over = not loaded
+            crowd = []
+            if loaded:
+                crowd = [asyncio.create_task(load.follow(watched)) for _ in range(options.watchers - options.slow)]
+                crowd += [asyncio.create_task(load.take_nothing(watched)) for _ in range(options.slow)]
+                crowd.append(asyncio.create_task(load.come_and_go(watched)))
+                await asyncio.sleep(5)
+            before = load.processor_ms()
+            pair[loaded] = (await timed(load, data))[1]
+            spent[loaded] += (load.processor_ms() - before) / options.steps / options.pairs
+            load.over = True
+            await asyncio.gather(*crowd)
+        ratios.append(pair[True] / pair[False])
+        print(f"pair {number + 1}: {pair[False]:.0f} tokens/s alone, {pair[True]:.0f} loaded", file=sys.stderr)
+    if options.plot:
+        pathlib.Path(options.plot).write_text(plot(table))
+    if out:
+        # Every tenth second is enough for a plot.
+        lines = [f"{second:.0f},{bytes},{count}" for second, bytes, count in table[::10]]
+        pathlib.Path(out).write_text("seconds,resident_bytes,descriptors\n" + "\n".join(lines) + "\n")
+    third = len(table) // 3
+    part = lambda column, low, high: statistics.median(row[column] for row in table[low:high])
+    grown = part(1, 2 * third, None) - part(1, third, 2 * third)
+    more = part(2, 2 * third, None) - part(2, third, 2 * third)
+    print(f"{options.watchers} watchers ({options.slow} of them take nothing), {load.cycles} connections came and went in {table[-1][0] / 60:.1f} minutes and {len(ratios)} pairs, {load.failed} failed")
+    print(f"resident memory: {part(1, third, 2 * third) / 1e6:.1f} MB in the middle third, {part(1, 2 * third, None) / 1e6:.1f} MB in the last, worst {max(row[1] for row in table) / 1e6:.1f} MB, {resident / 1e6:.1f} MB when all had gone")
+    print(f"descriptors: {part(2, third, 2 * third):.0f} in the middle third, {part(2, 2 * third, None):.0f} in the last, worst {max(row[2] for row in table)}, {descriptors} when all had gone")
+    if ratios:
+        print(f"probe's speed loaded / alone: median {statistics.median(ratios):.3f}, from {min(ratios):.3f} to {max(ratios):.3f} in {len(ratios)} pairs")
+    bad = load.failed or grown > GROWTH_BYTES or more > GROWTH_DESCRIPTORS
+    print(f"{load.heard} events heard; processor time of the daemon: {spent[False]:.2f} ms a step alone, {spent[True]:.2f} ms loaded")
+    return 1 if bad else 0
+
+
+def plot(table):
+    """Two lines over time, each from zero to its own highest value."""
+    end = table[-1][0]
+    width, height, left = 640, 200, 60
+    parts = [f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width + 2 * left} {height + 50}" font-family="sans-serif" font-size="12">']
+    for column, colour, unit, scale in ((1, "#1a6", "MB", 1e6), (2, "#b50", "descriptors", 1)):
+        most = 1.2 * max(row[column] for row in table)
+        points = " ".join(f"{left + width * row[0] / end:.1f},{10 + height * (1 - row[column] / most):.1f}" for row in table[:: max(1, len(table) // 300)])
+        parts.append(f'<polyline fill="none" stroke="{colour}" stroke-width="1.5" points="{points}"/>')
+        last = table[-1][column]
+        x = left + 4 if column == 1 else left + width / 2
+        parts.append(f'<text x="{x:.0f}" y="{height + 42}" fill="{colour}">{unit}: {last / scale:.0f} at the end, worst {max(row[column] for row in table) / scale:.0f}</text>')
+    parts.append(f'<path d="M{left} 10V{height + 10}H{left + width}" fill="none" stroke="#888"/>')
+    parts += [f'<text x="{left + width * minute * 60 / end:.0f}" y="{height + 26}" text-anchor="middle" fill="#666">{minute} min</text>' for minute in range(0, int(end / 60) + 1, max(1, int(end / 360)))]
+    return "\n".join([*parts, "</svg>"]) + "\n"
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--binary", default=str(ROOT / "target/debug/foretune"))
+    parser.add_argument("--minutes", type=float, default=10)
+    parser.add_argument("--watchers", type=int, default=200)
+    parser.add_argument("--slow", type=int, default=20)
+    parser.add_argument("--cycles", type=int, default=1000, help="connections that come and go in a minute")
+    parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--plot", help="the same as a picture, SVG")
+    parser.add_argument("--out", help="memory and descriptors over time, as CSV")
+    parser.add_argument("--come-and-go", help=argparse.SUPPRESS)
+    parser.add_argument("--job", type=int, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.come_and_go:
+        load = Load(options.come_and_go.removesuffix("/v1/socket"), sys.stdin.readline().strip(), 0, options)
+        return asyncio.run(load.cycle_until_the_end(options.job))
+    with tempfile.TemporaryDirectory() as state:
+        daemon = subprocess.Popen([options.binary, "serve", "--port", "0", "--state", state, "--log", "error"], stderr=subprocess.DEVNULL)
+        try:
+            link = ""
+            while "#pair=" not in link:
+                assert daemon.poll() is None, "the daemon ended"
+                time.sleep(0.1)
+                asked = subprocess.run([options.binary, "serve", "--link", "--state", state], capture_output=True, text=True)
+                link = asked.stdout.split("\n")[0]
+            # The clients stand for other machines' or idle pages: what they cost is not the daemon's doing.
+            os.nice(5)
+            code = asyncio.run(measure(Load(*link.split("/#pair="), daemon.pid, options), options.out))
+        finally:
+            daemon.terminate()
+            daemon.wait()
+    sys.exit(code)
+
+
+main()

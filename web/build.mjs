@@ -99,8 +99,8 @@ function emitBundledModel() {
   return Object.fromEntries(Object.entries(files).map(([name, file]) => [name, emit(`bundled/${file}`, readFileSync(join(BUNDLED_MODEL, file)))]));
 }
 
-function build() {
-  const packages = buildPackages(WEB, PACKAGES, isDev);
+async function build() {
+  const packages = await buildPackages(WEB, PACKAGES, isDev);
   rmSync(STAGING, { recursive: true, force: true });
   const assets = Object.fromEntries(PACKAGES.map((name) => [name, emit(`${name}.wasm`, packages[name])]));
   assets.reference = emit("reference.bin", readFileSync(REFERENCE_MODEL));
@@ -194,7 +194,7 @@ function publish() {
 }
 
 try {
-  build();
+  await build();
 } catch (error) {
   // A failed tool has said why already.
   console.error(`web/build.mjs: ${error.message}`);

@@ -105,6 +105,11 @@ bench-check *arguments:
     cargo build --release --quiet -p foretune
     python3 tests/bench/check.py {{arguments}}
 
+# Speed and memory of the page on a large file beside the native check on one thread
+bench-page megabytes="199" workers="1": page
+    cargo build --release --quiet -p foretune
+    node tests/browser/bench/large-file.mjs {{megabytes}} {{workers}}
+
 # What ten watching clients cost a probe, and how long a step is on its way (needs a Python with websockets)
 bench-live python="python3" *arguments:
     cargo build --release --quiet -p foretune

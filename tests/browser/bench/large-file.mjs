@@ -1,8 +1,10 @@
-// Speed and memory of the page on a large file: node tests/browser/bench/large-file.mjs [MEGABYTES] [WORKERS]
-// The file is alpaca_10k.json repeated, on disk as a user's would be (kept in target/bench). Memory is the
+// Speed and memory of the page on a large file, and the release binary's speed with one thread right after it:
+// node tests/browser/bench/large-file.mjs [MEGABYTES] [WORKERS]
+// Two clocks: from the file's choice to the verdict on the screen, and the page's own, which it shows. The file is alpaca_10k.json repeated, on disk as a user's would be (kept in target/bench). Memory is the
 // proportional set size of all processes of this browser, sampled; the browser's own before the check is
 // printed beside the peak.
 
+import { execFileSync } from "node:child_process";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readdirSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { launch, openPage } from "../support/chromium.mjs";
@@ -43,6 +45,19 @@ function largeFile(megabytes) {
   return path;
 }
 
+/** Null where there is no release binary. */
+function native(path) {
+  const binary = join(ROOT, "target/release/foretune");
+  if (!existsSync(binary)) return null;
+  const started = Date.now();
+  try {
+    execFileSync(binary, ["check", path, "--threads", "1", "--json"], { stdio: "ignore" });
+  } catch (error) {
+    if (error.status !== 1) throw error;
+  }
+  return (Date.now() - started) / 1000;
+}
+
 largeFile(megabytes);
 const server = await serve(DIST);
 const marker = `foretune-bench-${process.pid}`;
@@ -61,9 +76,15 @@ await page.setInputFiles("#file-input", largeFile(megabytes));
 await page.waitForSelector("#verdict, #failure", { timeout: 3_600_000 });
 const seconds = (Date.now() - started) / 1000;
 clearInterval(sampler);
+const facts = await page.innerText(".facts, #failure");
+const ownSeconds = Number(/read in ([\d.]+) s/.exec(facts)?.[1] ?? NaN);
+const nativeSeconds = native(largeFile(megabytes));
+const rounded = (value) => Number(value.toFixed(2));
 console.log(JSON.stringify({
-  megabytes, workers, seconds: Number(seconds.toFixed(1)), megabytes_per_second: Number((megabytes / seconds).toFixed(1)),
-  facts: await page.innerText(".facts, #failure"),
+  megabytes, workers, seconds: rounded(seconds), own_seconds: ownSeconds, native_seconds: nativeSeconds === null ? null : rounded(nativeSeconds),
+  of_native: nativeSeconds === null ? null : { to_the_screen: rounded(nativeSeconds / seconds), own_clock: rounded(nativeSeconds / ownSeconds) },
+  megabytes_per_second: rounded(megabytes / seconds),
+  facts,
   memory_mb: { before, peak, added: { renderer: peak.renderer - before.renderer, all: peak.all - before.all } },
 }, null, 2));
 await browser.close();

@@ -5,17 +5,13 @@ long a step is on its way, from its entry in the log to the client that reads it
     just bench-live [--rounds 5] [--steps 200] [--watchers 10]
 
 Needs the Python package websockets. Ratios of pairs, not seconds: shared machines drift."""
-import argparse, asyncio, json, os, pathlib, statistics, subprocess, sys, tempfile, time
+import argparse, asyncio, json, os, pathlib, statistics, sys, time
 
 import websockets
 
+from daemon import own_daemon, rows
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-
-
-def rows(part, count):
-    answers = ["red", "blue"]
-    row = lambda i: {"instruction": "Name the colours.", "input": f"{answers[i % 2]} thing {i} of the {part} rows " + "word " * (i % 25), "output": answers[i % 2]}
-    return "".join(json.dumps(row(i)) + "\n" for i in range(count))
 
 
 class Client:
@@ -100,19 +96,8 @@ def main():
     parser.add_argument("--steps", type=int, default=200)
     parser.add_argument("--watchers", type=int, default=10)
     options = parser.parse_args()
-    with tempfile.TemporaryDirectory() as state:
-        daemon = subprocess.Popen([options.binary, "serve", "--port", "0", "--state", state, "--log", "error"], stderr=subprocess.DEVNULL)
-        try:
-            link = ""
-            while "#pair=" not in link:
-                assert daemon.poll() is None, "the daemon ended"
-                time.sleep(0.1)
-                asked = subprocess.run([options.binary, "serve", "--link", "--state", state], capture_output=True, text=True)
-                link = asked.stdout.split("\n")[0]
-            asyncio.run(measure(*link.split("/#pair="), options, daemon.pid))
-        finally:
-            daemon.terminate()
-            daemon.wait()
+    with own_daemon(options.binary) as (daemon, address, token):
+        asyncio.run(measure(address, token, options, daemon.pid))
 
 
 main()

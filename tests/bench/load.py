@@ -8,19 +8,15 @@ Every second one line: seconds, resident bytes and open descriptors of the daemo
 descriptors of the last third against those of the second, and the probe's step time while loaded beside the same
 probe alone: pairs in turn, since shared machines drift. Exit code 1 where something grew or a client was refused.
 Needs the Python package websockets."""
-import argparse, asyncio, json, os, pathlib, statistics, subprocess, sys, tempfile, time
+import argparse, asyncio, json, os, pathlib, statistics, subprocess, sys, time
 
 import websockets
+
+from daemon import own_daemon, rows
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # What may come and go between two looks: pages of the allocator, a few sockets that are being closed.
 GROWTH_BYTES, GROWTH_DESCRIPTORS = 8 << 20, 40
-
-
-def rows(part, count):
-    answers = ["red", "blue"]
-    row = lambda i: {"instruction": "Name the colours.", "input": f"{answers[i % 2]} thing {i} of the {part} rows " + "word " * (i % 25), "output": answers[i % 2]}
-    return "".join(json.dumps(row(i)) + "\n" for i in range(count))
 
 
 class Load:
@@ -273,21 +269,10 @@ def main():
     if options.come_and_go:
         load = Load(options.come_and_go.removesuffix("/v1/socket"), sys.stdin.readline().strip(), 0, options)
         return asyncio.run(load.cycle_until_the_end(options.job))
-    with tempfile.TemporaryDirectory() as state:
-        daemon = subprocess.Popen([options.binary, "serve", "--port", "0", "--state", state, "--log", "error"], stderr=subprocess.DEVNULL)
-        try:
-            link = ""
-            while "#pair=" not in link:
-                assert daemon.poll() is None, "the daemon ended"
-                time.sleep(0.1)
-                asked = subprocess.run([options.binary, "serve", "--link", "--state", state], capture_output=True, text=True)
-                link = asked.stdout.split("\n")[0]
-            # The clients stand for other machines' or idle pages: what they cost is not the daemon's doing.
-            os.nice(5)
-            code = asyncio.run(measure(Load(*link.split("/#pair="), daemon.pid, options), options.out))
-        finally:
-            daemon.terminate()
-            daemon.wait()
+    with own_daemon(options.binary) as (daemon, address, token):
+        # The clients stand for other machines' or idle pages: what they cost is not the daemon's doing.
+        os.nice(5)
+        code = asyncio.run(measure(Load(address, token, daemon.pid, options), options.out))
     sys.exit(code)
 
 

@@ -3,7 +3,6 @@
 
 use foretune_core::features::FeatureVector;
 use foretune_core::hash::hash_bytes;
-use foretune_core::predict::build::write;
 use foretune_core::predict::predictor::Predictor;
 use foretune_core::predict::recalibrate::{RecalibrateError, recalibrate};
 use foretune_core::runs::{
@@ -98,10 +97,5 @@ impl Recalibrating {
 fn adjusted(onnx: &[u8], runs: &str) -> Result<Recalibrating, Failure> {
     let predictor = Predictor::load(onnx, |_| false)?;
     let adjusted = recalibrate(&predictor, &read_runs(runs)?, Label::Score, AT_STEP)?;
-    let error_model = predictor.error_model.as_ref().ok_or(RecalibrateError::NoCard)?;
-    let onnx = write(&adjusted.model, Some(error_model), predictor.divergence_model.as_ref(), &adjusted.card);
-    let told = json!({
-        "runs": adjusted.runs, "offset": adjusted.offset, "scale": adjusted.scale, "widening": adjusted.widening,
-    });
-    Ok(Recalibrating { onnx, told: told.to_string() })
+    Ok(Recalibrating { onnx: adjusted.file(&predictor), told: adjusted.told().to_string() })
 }

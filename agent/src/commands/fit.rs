@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use foretune_core::predict::build::{BuildOptions, Built, SPLITS, SplitReport, build, html_report, write};
+use foretune_core::predict::build::{BuildOptions, Built, SPLITS, SplitReport, build, html_report};
 use foretune_core::predict::fit::Metrics;
 use foretune_core::predict::predictor::Predictor;
 use foretune_core::predict::recalibrate::recalibrate;
 use foretune_core::runs::{Label, RunRecord, RunsReader};
 use foretune_core::wire::EventBody;
 use indicatif::{ProgressBar, ProgressStyle};
-use serde_json::json;
 
 use super::Answer;
 use crate::{files, terminal};
@@ -186,21 +185,10 @@ fn adjust(arguments: &Fit, path: &Path, runs: &[RunRecord], label: Label) -> Res
     let told = || format!("the predictor {}", path.display());
     let predictor = Predictor::load(&files::read(path)?, |_| false).with_context(told)?;
     let adjusted = recalibrate(&predictor, runs, label, arguments.at_step).with_context(told)?;
-    let Some(error_model) = &predictor.error_model else {
-        bail!("{} has no model of its errors, so its intervals cannot be kept", told());
-    };
-    let divergence_model = predictor.divergence_model.as_ref();
-    let bytes = write(&adjusted.model, Some(error_model), divergence_model, &adjusted.card);
-    files::write_atomically(&arguments.out, &bytes)?;
+    files::write_atomically(&arguments.out, &adjusted.file(&predictor))?;
     terminal::note(&format!("wrote {}", arguments.out.display()));
-    let result = json!({
-        "runs": adjusted.runs,
-        "offset": adjusted.offset,
-        "scale": adjusted.scale,
-        "widening": adjusted.widening,
-    });
     if arguments.json {
-        terminal::data(&serde_json::to_string_pretty(&result)?)?;
+        terminal::data(&serde_json::to_string_pretty(&adjusted.told())?)?;
     } else {
         terminal::data(&format!(
             "adjusted by {} runs: score = {:+.2} + {:.3} x forecast, intervals {:.2} x as wide",

@@ -2,8 +2,10 @@
 //! the eighth, both held back by a prior so that few runs move little; intervals widen as soon as the runs
 //! show that they must, and may narrow only when there are enough runs to show that.
 
+use serde_json::{Value, json};
 use thiserror::Error;
 
+use super::build::write;
 use super::card::Card;
 use super::predictor::{Predictor, PredictorError};
 use super::staged::Staged;
@@ -28,6 +30,20 @@ pub struct Recalibrated {
     /// What the widths of all intervals were multiplied with.
     pub widening: f64,
     pub runs: usize,
+}
+
+impl Recalibrated {
+    /// The file of `predictor` with what was adjusted in it.
+    pub fn file(&self, predictor: &Predictor) -> Vec<u8> {
+        let (errors, divergence) = (predictor.error_model.as_ref(), predictor.divergence_model.as_ref());
+        write(&self.model, errors, divergence, &self.card)
+    }
+
+    pub fn told(&self) -> Value {
+        json!({
+            "runs": self.runs, "offset": self.offset, "scale": self.scale, "widening": self.widening,
+        })
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Error)]

@@ -1,9 +1,10 @@
 #!/usr/bin/env bash
 # Builds every fuzz target and runs each for some seconds from its committed seeds, four at a time: the time is the clock's.
+# The second argument seeds the mutations (0 draws them anew): with the one that CI has, a change is judged by what it changed.
 # One line for each: ok or FAILED, then the end of its log and the input that did it.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
-export SECONDS_EACH=${1:-60}
+export SECONDS_EACH=${1:-60} SEED=${2:-1}
 # libFuzzer's instrumentation needs unstable compiler flags; the pinned toolchain allows them under this variable.
 export RUSTC_BOOTSTRAP=1
 # cargo-fuzz asks for one unit a crate, with which the Parquet reader alone takes minutes; the last one counts.
@@ -16,7 +17,7 @@ fuzz_target() {
   # Its seeds are the models that the tests read.
   [ "$target" = onnx ] && seeds=../tests/onnx/fixtures
   mkdir -p "corpus/$target" "artifacts/$target"
-  if "target/$(rustc -vV | sed -n 's/^host: //p')/release/$target" -max_total_time="$SECONDS_EACH" -rss_limit_mb=4096 \
+  if "target/$(rustc -vV | sed -n 's/^host: //p')/release/$target" -max_total_time="$SECONDS_EACH" -seed="$SEED" -rss_limit_mb=4096 \
     -artifact_prefix="artifacts/$target/" "corpus/$target" "$seeds" >"$log" 2>&1; then
     echo "ok $target, $(sed -n 's/^Done \([0-9]*\) runs.*/\1 inputs/p' "$log")"
     rm -f "$log"

@@ -1,5 +1,7 @@
 //! Values back to compact JSON text: tool definitions and calls are texts to a model.
 
+use std::num::FpCategory;
+
 use super::Value;
 
 /// Compact JSON. Numbers that JSON cannot say (NaN, infinities) are written as Python writes them.
@@ -47,7 +49,7 @@ fn write_number(number: f64, out: &mut String) {
         out.push_str("NaN");
     } else if number.is_infinite() {
         out.push_str(if number > 0.0 { "Infinity" } else { "-Infinity" });
-    } else if number.fract().abs() < f64::MIN_POSITIVE && number.abs() < EXACT_INTEGERS_BELOW {
+    } else if number.fract().classify() == FpCategory::Zero && number.abs() < EXACT_INTEGERS_BELOW {
         out.push_str(&format!("{}", number as i64));
     } else {
         out.push_str(&format!("{number:?}"));
@@ -83,6 +85,15 @@ pub(crate) fn write_string(text: &str, out: &mut String) {
 mod tests {
     use super::*;
     use crate::json::parse_strict;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_finite_number_is_read_back_as_it_was(number in proptest::num::f64::ANY.prop_filter("finite", |number| number.is_finite())) {
+            let text = to_json_text(&Value::Number(number));
+            prop_assert_eq!(parse_strict(&text), Some(Value::Number(number)), "{}", text);
+        }
+    }
 
     #[test]
     fn writing_then_reading_gives_the_value_back() {

@@ -33,7 +33,8 @@ impl Metrics {
             let line = index + 1;
             let value: Value = serde_json::from_str(text)
                 .map_err(|error| TraceError::NotJson { line, detail: error.to_string() })?;
-            let values = match value["type"].as_str() {
+            let kind = value["type"].as_str();
+            let values = match kind {
                 Some("step" | "logged_step") => value.as_object(),
                 Some("reading") => value["features"].as_object(),
                 _ => None,
@@ -48,7 +49,10 @@ impl Metrics {
             }
             let seen = metrics.by_step.entry(step).or_default();
             for (name, value) in values.iter().filter(|(name, _)| !LEFT_OUT.contains(&name.as_str())) {
+                // What another program evaluated on is not known to be rows of the file itself.
+                let is_their_evaluation = kind == Some("logged_step") && name == "held_out_loss";
                 if let Some(value) = value.as_f64() {
+                    let name = if is_their_evaluation { "eval_loss" } else { name };
                     seen.insert(metric_name(name), value);
                 }
             }
@@ -139,6 +143,15 @@ mod tests {
             assert!(text.contains("probe/gradient_consistency") && !text.contains("probe/rows"), "{text}");
         }
         assert_eq!(metrics.json("a")["steps"][2]["metrics"]["train/loss"], 2.0);
+    }
+
+    #[test]
+    fn an_imported_run_goes_out_as_it_came_in() {
+        let log = "{\"step\": 5, \"loss\": 2.5}\n{\"step\": 10, \"eval_loss\": 2.25}\n";
+        let runs = import("log.jsonl", log.as_bytes()).unwrap();
+        let metrics = Metrics::of_trace(&runs[0].trace()).unwrap();
+        let again = import("export.csv", metrics.wandb_csv("x").as_bytes()).unwrap();
+        assert_eq!(again[0].steps, runs[0].steps);
     }
 
     #[test]

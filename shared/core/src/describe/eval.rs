@@ -1,17 +1,20 @@
-//! Overlap with the evaluation rows: an index of their prompts, built once, and what the training rows hit of it.
+//! The evaluation rows: an index of their prompts, built once, what the training rows hit of it, and a sample of them
+//! on which simple rules are tried.
 
 use std::collections::HashMap;
 
 use serde::{Deserialize, Serialize};
 
 use super::description::{OverlapPair, OverlapReport};
+use super::descriptors::SampleRow;
 use super::minhash::{Boilerplate, MinHasher, Signature};
 use super::near::{MIN_FILLED_BINS, NEAR_SIMILARITY};
 use super::row_scan::RowScan;
-use super::sketch::{HashSample, Mergeable, SmallestList, Spread};
+use super::sketch::{HashSample, Mergeable, PrioritySample, SmallestList, Spread};
 use super::spot::Spot;
 use crate::formats::Place;
-use crate::limits::{MAX_REPORTED_GROUPS, MAX_TRACKED_EVAL_ROWS};
+use crate::hash::combine;
+use crate::limits::{MAX_REPORTED_GROUPS, MAX_SAMPLE_BYTES, MAX_SAMPLE_EVAL_ROWS, MAX_TRACKED_EVAL_ROWS};
 use crate::schema::Example;
 
 /// Evaluation rows looked at for one band key.
@@ -37,11 +40,16 @@ pub struct EvalIndexBuilder {
     /// By normalised prompt.
     prompts: HashSample<EvalRow>,
     rows: u64,
+    sample: PrioritySample<SampleRow>,
 }
 
 impl Default for EvalIndexBuilder {
     fn default() -> Self {
-        Self { prompts: HashSample::new(MAX_TRACKED_EVAL_ROWS), rows: 0 }
+        Self {
+            prompts: HashSample::new(MAX_TRACKED_EVAL_ROWS),
+            rows: 0,
+            sample: PrioritySample::new(MAX_SAMPLE_EVAL_ROWS, MAX_SAMPLE_BYTES),
+        }
     }
 }
 
@@ -49,6 +57,11 @@ impl EvalIndexBuilder {
     pub fn observe(&mut self, place: Place, example: &Example<'_>) {
         self.rows += 1;
         let scan = RowScan::of(example);
+        let priority = combine(scan.content_hash, place.row);
+        if self.sample.wants(priority, place.row) {
+            let tokens = [scan.input_tokens, scan.output_tokens];
+            self.sample.insert(priority, place.row, SampleRow::of(example, &scan, place.into(), tokens));
+        }
         if let Some(prompt) = scan.prompt_key() {
             let signature = scan.prompt_hasher().signature();
             self.prompts.update(prompt, |row| row.merge(EvalRow { first: place.into(), signature }));
@@ -59,6 +72,7 @@ impl EvalIndexBuilder {
     pub fn merge(mut self, other: Self) -> Self {
         self.prompts.merge(other.prompts);
         self.rows += other.rows;
+        self.sample.merge(other.sample);
         self
     }
 
@@ -115,6 +129,10 @@ enum Hit {
 }
 
 impl EvalIndex {
+    pub(super) fn sample(&self) -> &PrioritySample<SampleRow> {
+        &self.source.sample
+    }
+
     fn find(&self, prompt: u64, hasher: &MinHasher) -> Option<Hit> {
         if let Some(index) = self.by_prompt.get(&prompt) {
             return Some(Hit::Exact(*index));

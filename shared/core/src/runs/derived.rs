@@ -22,12 +22,16 @@ pub const DERIVED_FROM_READINGS: [&str; 14] = [
     "memorised_loss",
 ];
 
-/// Of the recipe: how far it can move the adapters in all.
-pub(super) fn of_the_plan(vector: &mut FeatureVector) {
+/// Of the recipe: how far it can move the adapters in all. `end_share` of the run is looked at: 1, or less where the
+/// score is asked for on the way.
+pub(super) fn of_the_plan(vector: &mut FeatureVector, end_share: f64) {
     let schedule = Schedule::of(vector);
     let total = vector.get("total_steps");
-    vector.set("learning_rate_total", vector.get("learning_rate") * total * schedule.spent(1.0));
-    let seen = total * vector.get("batch_size");
+    vector.set("learning_rate_total", vector.get("learning_rate") * total * schedule.spent(end_share));
+    for name in ["total_steps", "epochs"] {
+        vector.set(name, vector.get(name) * end_share);
+    }
+    let seen = total * end_share * vector.get("batch_size");
     vector.set("rows_seen_total", seen);
     let answers = vector.get("distinct_answers");
     if answers > 0.0 {
@@ -36,15 +40,19 @@ pub(super) fn of_the_plan(vector: &mut FeatureVector) {
     }
 }
 
-/// Of the readings so far, the last of which is in the vector already.
-pub(super) fn of_the_probe(vector: &mut FeatureVector, seen: &[Reading], total_steps: u64) {
+/// Of the readings so far, the last of which is in the vector already, for the score at `end_step`.
+pub(super) fn of_the_probe(vector: &mut FeatureVector, seen: &[Reading], total_steps: u64, end_step: u64) {
     let Some(last) = seen.last() else { return };
-    let total = total_steps.max(1) as f64;
+    let (total, end) = (total_steps.max(1) as f64, end_step.max(1) as f64);
     let schedule = Schedule::of(vector);
-    let spent = schedule.spent(last.step as f64 / total) / schedule.spent(1.0);
-    vector.set("learning_rate_spent", spent);
-    vector.set("steps_left", total - last.step as f64);
-    for (name, before, end) in [
+    let spent_by_end = schedule.spent(end / total);
+    vector.set("learning_rate_spent", schedule.spent(last.step as f64 / total) / spent_by_end);
+    vector.set("probe_share", last.step as f64 / end);
+    vector.set("steps_left", end - last.step as f64);
+    if end_step != total_steps {
+        toward_an_earlier_end(vector, last.step as f64, end, total);
+    }
+    for (name, before, at_end) in [
         ("eval_score", "eval_score_before", "eval_score_end"),
         ("eval_p_gold", "eval_p_gold_before", "eval_p_gold_end"),
         ("eval_loss", "eval_loss_before", "eval_loss_end"),
@@ -60,7 +68,7 @@ pub(super) fn of_the_probe(vector: &mut FeatureVector, seen: &[Reading], total_s
             .filter(|(_, value)| value.is_finite())
             .collect();
         if let Some(fit) = SaturatingFit::of(&points) {
-            vector.set(end, fit.at(schedule.spent(1.0) * total));
+            vector.set(at_end, fit.at(spent_by_end * total));
         }
     }
     vector.set("eval_score_best", best(seen, "eval_score", f64::max));
@@ -70,6 +78,15 @@ pub(super) fn of_the_probe(vector: &mut FeatureVector, seen: &[Reading], total_s
         last.features.get("held_out_loss") - best(seen, "held_out_loss", f64::min),
     );
     vector.set("memorised_loss", last.features.get("held_out_loss") - last.features.get("train_loss"));
+}
+
+/// What the probe itself worked out for the run's end.
+fn toward_an_earlier_end(vector: &mut FeatureVector, step: f64, end: f64, total: f64) {
+    let doublings = |to: f64| libm::log2(to / step.max(1.0));
+    for name in ["eval_score_ahead", "eval_p_gold_ahead"] {
+        vector.set(name, vector.get(name) * doublings(end) / doublings(total));
+    }
+    vector.set("extrapolated_loss", f64::NAN);
 }
 
 fn best(seen: &[Reading], name: &str, better: fn(f64, f64) -> f64) -> f64 {
@@ -141,7 +158,7 @@ mod tests {
             assert!((schedule.spent(0.5) - half).abs() < 1e-4, "{name} {}", schedule.spent(0.5));
         }
         let mut vector = plan("schedule_is_linear");
-        of_the_plan(&mut vector);
+        of_the_plan(&mut vector, 1.0);
         assert!((vector.get("learning_rate_total") - 1.0).abs() < 1e-9);
     }
 
@@ -157,7 +174,7 @@ mod tests {
             Reading { step, features }
         };
         let seen: Vec<Reading> = [0, 5, 10, 20, 35, 50, 75, 100].map(reading).to_vec();
-        of_the_probe(&mut vector, &seen, 400);
+        of_the_probe(&mut vector, &seen, 400, 400);
         assert!(
             (vector.get("eval_score_end") - truth(400.0)).abs() < 5.0,
             "{}",
@@ -166,5 +183,12 @@ mod tests {
         assert!((vector.get("learning_rate_spent") - 0.25).abs() < 1e-9);
         assert!((vector.get("eval_score_before") - truth(75.0)).abs() < 1e-9);
         assert!(vector.get("held_out_loss_end").is_nan());
+        // The same readings, asked for the score at step 200.
+        vector.set("eval_score_ahead", 8.0);
+        of_the_probe(&mut vector, &seen, 400, 200);
+        assert!((vector.get("eval_score_end") - truth(200.0)).abs() < 5.0);
+        assert!((vector.get("learning_rate_spent") - 0.5).abs() < 1e-9);
+        assert!((vector.get("steps_left") - 100.0).abs() < 1e-9);
+        assert!((vector.get("eval_score_ahead") - 4.0).abs() < 1e-9, "one doubling of two");
     }
 }

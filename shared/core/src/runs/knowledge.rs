@@ -49,11 +49,18 @@ fn needs_clean_rows(name: &str) -> bool {
 impl Known<'_> {
     /// The features as they are known after `readings_seen` readings.
     pub fn at(&self, knowledge: Knowledge, readings_seen: usize) -> FeatureVector {
+        self.toward(knowledge, readings_seen, self.total_steps)
+    }
+
+    /// The same where not the score at the run's end is asked for, but the one on the way at `end_step`.
+    pub fn toward(&self, knowledge: Knowledge, readings_seen: usize, end_step: u64) -> FeatureVector {
         let mut vector = self.plan.clone();
         for (name, value) in self.proxy.into_iter().flat_map(FeatureVector::iter) {
             vector.set(name, value);
         }
-        derived::of_the_plan(&mut vector);
+        let end_share =
+            if end_step == self.total_steps { 1.0 } else { end_step as f64 / self.total_steps.max(1) as f64 };
+        derived::of_the_plan(&mut vector, end_share);
         if let Some(base) = self.base_score() {
             vector.set("base_score", base);
         }
@@ -63,8 +70,7 @@ impl Known<'_> {
                 vector.set(name, value);
             }
             vector.set("probe_step", last.step as f64);
-            vector.set("probe_share", last.step as f64 / self.total_steps.max(1) as f64);
-            derived::of_the_probe(&mut vector, seen, self.total_steps);
+            derived::of_the_probe(&mut vector, seen, self.total_steps, end_step);
         }
         match knowledge {
             Knowledge::Plan | Knowledge::Blind => vector.without(needs_clean_rows),

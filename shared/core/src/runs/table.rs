@@ -97,6 +97,36 @@ impl AnytimeTable {
         anytime
     }
 
+    /// What the same runs show of their own course, with clean rows: at each reading after the first step, the score
+    /// at every later one is a shorter forecast whose end is known. Rows to learn from beside these, never to judge by.
+    #[must_use]
+    pub fn on_the_way(&self, runs: &[RunRecord], label: Label) -> Table {
+        let names = &self.table.names;
+        let mut table =
+            Table { names: names.clone(), rows: Vec::new(), target: Vec::new(), groups: Vec::new() };
+        let groups: BTreeMap<usize, u64> =
+            self.run.iter().copied().zip(self.table.groups.iter().copied()).collect();
+        for (index, group) in groups {
+            let known = known_of(&runs[index]);
+            for (before, later) in known.readings.iter().enumerate() {
+                let target = later.features.get(label.read_as());
+                if target.is_nan() || later.step >= known.total_steps {
+                    continue;
+                }
+                for seen in 1..=before {
+                    if known.readings[seen - 1].step == 0 || known.most(seen) != Knowledge::Clean {
+                        continue;
+                    }
+                    let features = known.toward(Knowledge::Clean, seen, later.step);
+                    table.rows.push(names.iter().map(|name| features.get(name)).collect());
+                    table.target.push(target);
+                    table.groups.push(group);
+                }
+            }
+        }
+        table
+    }
+
     /// The same rows with these columns, in this order; what is not there is missing.
     #[must_use]
     pub fn with_names(self, names: &[String]) -> Self {
@@ -204,14 +234,18 @@ struct Moment {
     features: FeatureVector,
 }
 
-fn moments_of(run: &RunRecord) -> impl Iterator<Item = Moment> {
-    let known = Known {
+fn known_of(run: &RunRecord) -> Known<'_> {
+    Known {
         plan: &run.features,
         proxy: run.proxy.as_ref(),
         base_score: run.base_score,
         readings: &run.readings,
         total_steps: run.total_steps,
-    };
+    }
+}
+
+fn moments_of(run: &RunRecord) -> impl Iterator<Item = Moment> {
+    let known = known_of(run);
     let before = move |knowledge| Moment {
         knowledge,
         step: STATIC_ONLY_STEP,

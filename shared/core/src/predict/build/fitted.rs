@@ -6,7 +6,7 @@ use super::{BuildError, BuildOptions};
 use crate::numerics::stats;
 use crate::predict::card::{CARD_VERSION, Card, SeenFeature, SeenRange, StageCard, used_features};
 use crate::predict::conformal::{Calibration, HeldOut};
-use crate::predict::fit::{LogLine, SearchOptions, search, search_steps};
+use crate::predict::fit::{LogLine, SearchOptions, Table, search, search_steps};
 use crate::predict::risk::{DepthError, RiskFit};
 use crate::predict::staged::Staged;
 use crate::runs::{AnytimeTable, Knowledge, Label, ModelRecord, RunRecord, noise_floor};
@@ -41,13 +41,18 @@ pub fn fit(
         compare: options.compare,
         ..SearchOptions::default()
     };
-    let total: usize =
-        rows_of.iter().map(|rows| search_steps(&train.table.select(rows), &search_options)).sum();
+    let on_the_way = train.on_the_way(runs, options.label);
+    let ways: Vec<Option<Table>> = rows_of.iter().map(|rows| ways_of(train, rows, &on_the_way)).collect();
+    let total: usize = rows_of
+        .iter()
+        .zip(&ways)
+        .map(|(rows, way)| search_steps(&train.table.select(rows), way.as_ref(), &search_options))
+        .sum();
     let mut done = 0;
     let mut out_of_fold = vec![f64::NAN; stage.len()];
     let (mut stages, mut log, mut learners) = (Vec::new(), Vec::new(), Vec::new());
-    for (rows, name) in rows_of.iter().zip(&division.names) {
-        let choice = search(&train.table.select(rows), &search_options, || {
+    for ((rows, name), way) in rows_of.iter().zip(&division.names).zip(&ways) {
+        let choice = search(&train.table.select(rows), way.as_ref(), &search_options, || {
             done += 1;
             progress(done, total);
         })?;
@@ -83,6 +88,22 @@ pub fn fit(
     card.learner = "a mixture of its own for each state of knowledge, see the stages".into();
     card.self_check = card.self_check_of(&model);
     Ok(Fitted { model, errors, out_of_fold, stage, card, log })
+}
+
+/// Of the courses, what is read about as deep as the rows of this stage; before the first step it says nothing, and
+/// without clean rows there is no course.
+fn ways_of(train: &AnytimeTable, rows: &[usize], on_the_way: &Table) -> Option<Table> {
+    const FEWEST_ROWS: usize = 60;
+    let is_clean = rows.iter().all(|row| train.knowledge[*row] == Knowledge::Clean);
+    let low = rows.iter().map(|row| train.step[*row]).fold(f64::INFINITY, f64::min);
+    let high = rows.iter().map(|row| train.step[*row]).fold(0.0, f64::max);
+    if !is_clean || low < 1.0 {
+        return None;
+    }
+    let step = on_the_way.column_index("probe_step")?;
+    let is_near = |row: &usize| (low / 3.0..=1.2 * high).contains(&on_the_way.rows[*row][step]);
+    let near: Vec<usize> = (0..on_the_way.rows.len()).filter(is_near).collect();
+    (near.len() >= FEWEST_ROWS).then(|| on_the_way.select(&near))
 }
 
 /// Values that the score may be forecast from as a change.

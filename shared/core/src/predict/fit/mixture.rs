@@ -27,7 +27,7 @@ impl Mixture {
     pub(super) fn best(tried: &[Tried], target: &[f64], folds: &[Fold], log: &mut Vec<LogLine>) -> Self {
         let mut order: Vec<usize> = (0..tried.len()).collect();
         order.sort_by(|a, b| tried[*a].rmse.total_cmp(&tried[*b].rmse));
-        let best_of_kinds: Vec<usize> = [Kind::Additive, Kind::Boosted, Kind::ExtraTrees]
+        let best_of_kinds: Vec<usize> = [Kind::Additive, Kind::Boosted, Kind::OnTheWay, Kind::ExtraTrees]
             .iter()
             .filter_map(|kind| order.iter().copied().find(|index| tried[*index].kind == *kind))
             .collect();

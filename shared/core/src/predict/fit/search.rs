@@ -2,6 +2,8 @@
 //! alone, and written down line by line. What cannot be explained exactly is tried for comparison and never
 //! chosen.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::additive::{self, AdditiveOptions};
@@ -66,6 +68,8 @@ pub(super) enum Kind {
     Mean,
     Additive,
     Boosted,
+    /// Boosted on the courses of the runs too.
+    OnTheWay,
     ExtraTrees,
 }
 
@@ -77,16 +81,20 @@ struct Aim {
 }
 
 /// How many steps of progress a search of such a table reports.
-pub fn search_steps(table: &Table, options: &SearchOptions) -> usize {
+pub fn search_steps(table: &Table, on_the_way: Option<&Table>, options: &SearchOptions) -> usize {
     let learners = BENDS.len() + tree_learners(table, options, &known_directions(table)).len();
-    aims(table, options).len() * learners
+    let aims = aims(table, options);
+    let widened = on_the_way.map_or(0, |_| aims.iter().filter(|aim| aim.is_widened()).count());
+    aims.len() * learners + widened
 }
 
 const BENDS: [(&str, usize); 2] = [("ridge", 0), ("bent ridge", 1)];
 
-/// `progress` is told of each step done.
+/// `on_the_way`: rows whose target is not the end of a run, to learn from and not to be judged by. `progress` is told of
+/// each step done.
 pub fn search(
     table: &Table,
+    on_the_way: Option<&Table>,
     options: &SearchOptions,
     mut progress: impl FnMut(),
 ) -> Result<Choice, TableError> {
@@ -117,6 +125,18 @@ pub fn search(
             progress();
         }
     }
+    for (aim, extra) in aims.iter().filter(|aim| aim.is_widened()).filter_map(|aim| Some((aim, on_the_way?)))
+    {
+        let (model, out_of_fold) = widened_fit(table, extra, aim, options, &folds);
+        tried.push(aim.tried(
+            table,
+            "boosted trees, scores on the way too",
+            Kind::OnTheWay,
+            model,
+            out_of_fold,
+        ));
+        progress();
+    }
     tried.push(mean(table, &folds));
     let mut log: Vec<LogLine> = tried
         .iter()
@@ -140,6 +160,11 @@ pub fn search(
 }
 
 impl Aim {
+    /// The score itself, or its change from the value now: an anchor at the run's end says nothing of the way there.
+    fn is_widened(&self) -> bool {
+        self.anchor.is_none() || self.name.ends_with("_score") || self.name.ends_with("_p_gold")
+    }
+
     fn tried(
         &self,
         table: &Table,
@@ -240,6 +265,49 @@ fn held_out_fit(
     (recipe.fit_to(table, target, directions), out_of_fold)
 }
 
+/// The table's own rows count for more than the many of the way.
+const OWN_ROWS_REPEATED: usize = 3;
+
+/// As `held_out_fit`, with the rows of the way whose groups are not held out.
+fn widened_fit(
+    table: &Table,
+    extra: &Table,
+    aim: &Aim,
+    options: &SearchOptions,
+    folds: &[Fold],
+) -> (Model, Vec<f64>) {
+    let boost = BoostOptions {
+        trees: 300,
+        learning_rate: 0.05,
+        leaves: 20,
+        leaf_rows: 12,
+        l2: 1.0,
+        bins: 63,
+        row_share: 0.6,
+        column_share: 0.3,
+        seed: options.seed,
+        ..BoostOptions::default()
+    };
+    let fit = |own: &Table, beside: &Table| {
+        let both = own.repeated_beside(OWN_ROWS_REPEATED, beside);
+        let known = |row: &Vec<f64>| aim.anchor.as_ref().map_or(0.0, |anchor| anchor.predict(row));
+        let values: Vec<f64> = both.rows.iter().zip(&both.target).map(|(row, y)| y - known(row)).collect();
+        let learner = Learner::Boosted { options: boost, monotone: false };
+        Recipe { name: String::new(), learner, target: Target::Score }.fit_to(&both, &values, &[])
+    };
+    let mut out_of_fold = vec![f64::NAN; table.rows.len()];
+    for fold in folds {
+        let held: BTreeSet<u64> = fold.test.iter().map(|row| table.groups[*row]).collect();
+        let kept: Vec<usize> =
+            (0..extra.rows.len()).filter(|row| !held.contains(&extra.groups[*row])).collect();
+        let model = fit(&table.select(&fold.train), &extra.select(&kept));
+        for row in &fold.test {
+            out_of_fold[*row] = model.predict(&table.rows[*row]);
+        }
+    }
+    (fit(table, extra), out_of_fold)
+}
+
 fn mean(table: &Table, folds: &[Fold]) -> Tried {
     let recipe = Recipe { name: "mean".into(), learner: Learner::Mean, target: Target::Score };
     let (model, out_of_fold) = held_out_fit(table, &recipe, &table.target, &[], folds);
@@ -252,6 +320,42 @@ mod tests {
     use super::*;
     use crate::numerics::Random;
     use crate::predict::shap::Explainer;
+
+    /// Runs whose score climbs at a rate of their own: few ends, and a course that tells the same of each.
+    #[test]
+    fn rows_on_the_way_help_where_ends_are_few_and_are_held_out_with_their_group() {
+        let mut random = Random::new(5);
+        let (mut ends, mut ways) = (Vec::new(), Vec::new());
+        for group in 0..40u64 {
+            let rate = random.uniform();
+            let noise = random.normal();
+            let score = |step: f64| 100.0 * (1.0 - libm::exp(-rate * step)) + noise;
+            for end in [1.0, 2.0, 3.0, 4.0, 5.0] {
+                let row = (vec![rate, end, score(0.5)], score(end), group);
+                if (end - (1.0 + (group % 5) as f64)).abs() < 0.1 { ends.push(row) } else { ways.push(row) }
+            }
+        }
+        let table = |rows: Vec<(Vec<f64>, f64, u64)>| Table {
+            names: vec!["rate".into(), "total_steps".into(), "eval_score".into()],
+            rows: rows.iter().map(|row| row.0.clone()).collect(),
+            target: rows.iter().map(|row| row.1).collect(),
+            groups: rows.iter().map(|row| row.2).collect(),
+        };
+        let (ends, ways) = (table(ends), table(ways));
+        let options = SearchOptions { folds: 4, ..Default::default() };
+        let folds = group_folds(&ends.groups, options.folds, options.seed);
+        let aim = &aims(&ends, &options)[0];
+        let error =
+            |extra: &Table| metrics(&widened_fit(&ends, extra, aim, &options, &folds).1, &ends.target).rmse;
+        let alone = error(&ways.select(&[]));
+        assert!(error(&ways) < 0.8 * alone, "{} against {alone}", error(&ways));
+
+        // Rows that give the ends away do so only under another group's name.
+        let own = ends.clone();
+        let foreign =
+            Table { groups: ends.groups.iter().map(|group| group + 1000).collect(), ..ends.clone() };
+        assert!(error(&own) > 1.3 * error(&foreign), "{} against {}", error(&own), error(&foreign));
+    }
 
     #[test]
     fn the_choice_beats_the_mean_and_stays_exactly_explainable() {
@@ -271,8 +375,8 @@ mod tests {
             Table { names, rows, target: target.clone(), groups: (0..120).map(|row| row / 3).collect() };
         let options = SearchOptions { folds: 3, compare: true, ..Default::default() };
         let mut steps = 0;
-        let choice = search(&table, &options, || steps += 1).unwrap();
-        assert_eq!(steps, search_steps(&table, &options));
+        let choice = search(&table, None, &options, || steps += 1).unwrap();
+        assert_eq!(steps, search_steps(&table, None, &options));
         assert!(metrics(&choice.out_of_fold, &target).rmse < 4.0, "{:?}", choice.log);
         assert_eq!(choice.log.iter().filter(|line| line.chosen).count(), 1);
         assert!(choice.log.iter().any(|line| !line.explainable));

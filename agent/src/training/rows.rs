@@ -3,10 +3,11 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use foretune_core::check::{Aside, Wish};
 use foretune_core::formats;
 use foretune_core::schema::Mapping;
 use foretune_engine::Row;
-use foretune_engine::rows::{Dataset, Sampling, rows_of};
+use foretune_engine::rows::{Dataset, Sampling, choose_aside, rows_of};
 
 use crate::files::FileSource;
 use crate::weights::ModelFolder;
@@ -15,7 +16,7 @@ pub fn read_rows(
     path: &Path,
     model: &ModelFolder,
     mapping: Option<&Mapping>,
-    sampling: Sampling,
+    sampling: Sampling<'_>,
 ) -> Result<Dataset> {
     let opened = formats::open(FileSource::open(path)?)
         .with_context(|| format!("{} cannot be read as a dataset", path.display()))?;
@@ -30,6 +31,24 @@ pub fn read_rows(
         );
     }
     Ok(dataset)
+}
+
+/// Clean rows of the file, to be read as evaluation rows and not to be trained on.
+pub fn set_aside(
+    path: &Path,
+    model: &ModelFolder,
+    mapping: Option<&Mapping>,
+    sequence_length: usize,
+    wish: Wish,
+) -> Result<Aside> {
+    let mut open = || {
+        formats::open(FileSource::open(path)?)
+            .with_context(|| format!("{} cannot be read as a dataset", path.display()))
+    };
+    let mut encode = |text: &str| model.encode(text);
+    choose_aside(&mut open, model.template, &mut encode, mapping, sequence_length, wish).with_context(|| {
+        format!("no rows of {} can be set aside; give clean rows with --eval", path.display())
+    })
 }
 
 /// The fixed passages on which forgetting is measured.

@@ -1,6 +1,7 @@
 //! The whole check of one file: framed batches go to checkers, their partial results merge in any order,
 //! and `finish` makes the report.
 
+mod aside;
 mod checker;
 mod eval_rows;
 mod excerpt;
@@ -10,6 +11,7 @@ mod locate;
 mod options;
 mod report;
 
+pub use aside::{Aside, AsideRecord, Candidates, Fate, Sieve, TooFewClean, Wish, usual_rows};
 pub use checker::{Checker, Partial};
 pub use eval_rows::EvalRows;
 pub use excerpt::{RowExcerpt, excerpt_row};

@@ -40,7 +40,7 @@ export interface RowExcerpt {
 }
 
 /** As core tells files apart. */
-export type FileKind = "dataset" | "predictor" | "curves" | "checkpoints" | "scores" | "trace" | "trainer_state" | "log_lines" | "metrics_csv" | "tensor_board";
+export type FileKind = "dataset" | "predictor" | "curves" | "checkpoints" | "scores" | "trace" | "trainer_state" | "log_lines" | "console_log" | "metrics_csv" | "tensor_board";
 
 export type ToCoordinator =
   | { kind: "start" }

@@ -4,6 +4,7 @@ pub mod check;
 mod collect;
 mod dev;
 mod doctor;
+mod export;
 mod fit;
 mod forecast;
 mod import;
@@ -35,6 +36,7 @@ pub enum Command {
     Fit(fit::Fit),
     Forecast(Box<forecast::Forecast>),
     Import(import::Import),
+    Export(export::Export),
     Link(link::LinkCommand),
     Models(models::Models),
     Probe(Box<probe::Probe>),
@@ -54,6 +56,7 @@ pub fn run(command: Command) -> Result<Answer> {
         Command::Fit(arguments) => fit::run(&arguments),
         Command::Forecast(arguments) => forecast::run(&arguments),
         Command::Import(arguments) => import::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
         Command::Link(arguments) => link::run(&arguments),
         Command::Models(arguments) => models::run(&arguments),
         Command::Probe(arguments) => probe::run(&arguments),

@@ -169,7 +169,7 @@ impl<'a> Maker<'a> {
                 name: configuration.task.clone(),
                 harness: HARNESS.to_owned(),
                 prompt: prompt_name(self.model, length)?,
-                rows: judge.test.len() as u64,
+                rows: Some(judge.test.len() as u64),
             },
             features,
             proxy: None,

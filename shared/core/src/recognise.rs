@@ -24,6 +24,8 @@ pub enum FileKind {
     TrainerState,
     /// Log lines of a training program, one JSON object each.
     LogLines,
+    /// What a training program wrote to its console.
+    ConsoleLog,
     /// A CSV export of Weights & Biases or MLflow.
     MetricsCsv,
     /// A TensorBoard event file.
@@ -42,6 +44,7 @@ impl FileKind {
             Self::Trace => "the trace of a probe or run",
             Self::TrainerState => "the state of a Hugging Face Trainer",
             Self::LogLines => "the log of a training run",
+            Self::ConsoleLog => "the console log of a training run",
             Self::MetricsCsv => "exported metrics of a training run",
             Self::TensorBoard => "a TensorBoard event file",
         }
@@ -72,7 +75,23 @@ pub fn recognise(name: &str, head: &[u8]) -> FileKind {
         Err(_) => return FileKind::Dataset,
     };
     let text = text.trim_start_matches('\u{feff}').trim_start();
-    if text.starts_with('{') { json_kind(text) } else { csv_kind(text) }
+    let kind = if text.starts_with('{') { json_kind(text) } else { csv_kind(text) };
+    if kind == FileKind::Dataset && is_console_log(&name, text) { FileKind::ConsoleLog } else { kind }
+}
+
+/// What comes before the first loss may be longer than what is looked at; no dataset has these endings.
+fn is_console_log(name: &str, text: &str) -> bool {
+    const MARKS: [&str; 5] = [
+        "***** Running training *****",
+        "{'loss': ",
+        "{'eval_loss': ",
+        "Starting training..., iters: ",
+        "Iter 1: Val loss ",
+    ];
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    ["log", "out", "err"].contains(&ending)
+        || text.lines().any(|line| MARKS.iter().any(|mark| line.starts_with(mark) || line.ends_with(mark)))
+        || text.starts_with("Step ") && text.lines().next().is_some_and(|line| line.contains(" | loss:"))
 }
 
 fn json_kind(text: &str) -> FileKind {
@@ -155,6 +174,10 @@ mod tests {
                 FileKind::TrainerState,
             ),
             ("trainer_log.jsonl", "{\"current_steps\": 5, \"loss\": 1.5}\n", FileKind::LogLines),
+            ("train.log", "[2026-05-14] starting\n", FileKind::ConsoleLog),
+            ("nohup.txt", "loading\n{'loss': 2.5, 'epoch': 0.1}\n", FileKind::ConsoleLog),
+            ("running_log.txt", "[INFO] >> ***** Running training *****\n", FileKind::ConsoleLog),
+            ("log_17.txt", "Step 1 | loss:2.5 lr:0.1\n", FileKind::ConsoleLog),
             ("wandb.csv", "\"Step\",\"run - train/loss\"\n1,2.5\n", FileKind::MetricsCsv),
             ("mlflow.csv", "key,value,step,timestamp\nloss,2.5,1,17\n", FileKind::MetricsCsv),
         ] {
@@ -170,6 +193,8 @@ mod tests {
             "id,question,answer,score\n1,why,because,3\n",
             "{\"prompt\": \"a\", \"completion\": \"b\"}\n",
             "{\"step\": 1, \"prompt\": \"a\"}\n",
+            "{'prompt': 'a', 'completion': 'b'}\n",
+            "prompt,completion\nWhat does {'loss': 1} say?,A loss\n",
             "[{\"messages\": []}]",
             "1,2,3,4\n5,6,7,8\n",
             "",

@@ -1,10 +1,13 @@
 //! Logs of other training programs as partial traces: losses, gradient norms, learning rates and evaluation losses
 //! under our names, everything else honestly missing. Bounded, and nothing is guessed silently.
 
+mod console_log;
+pub mod finished;
 mod gather;
 mod log_lines;
 mod metrics_csv;
 mod tensorboard;
+mod trainer_log;
 mod trainer_state;
 
 use serde::Serialize;
@@ -33,8 +36,8 @@ pub enum ImportError {
     NoLoss { present: String },
 }
 
-const EXPECTED: &str = "trainer_state.json, log lines in JSON, a CSV export of Weights & Biases or MLflow, or a \
-                        TensorBoard event file";
+const EXPECTED: &str = "trainer_state.json, a console log, log lines in JSON, a CSV export of Weights & Biases or \
+                        MLflow, or a TensorBoard event file";
 
 /// One run of a log file.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -79,6 +82,7 @@ pub fn import(name: &str, bytes: &[u8]) -> Result<Vec<ImportedRun>, ImportError>
     match kind {
         FileKind::TrainerState => Ok(vec![trainer_state::read(name, text()?)?]),
         FileKind::LogLines => Ok(vec![log_lines::read(name, text()?)?]),
+        FileKind::ConsoleLog => Ok(vec![console_log::read(name, text()?)?]),
         FileKind::MetricsCsv => metrics_csv::read(name, text()?),
         FileKind::TensorBoard => Ok(vec![tensorboard::read(name, bytes)?]),
         other => Err(ImportError::OtherKind { found: other.words() }),

@@ -2,6 +2,7 @@
 
 mod derived;
 mod knowledge;
+mod metrics;
 mod plan;
 mod read;
 mod record;
@@ -11,6 +12,7 @@ mod trace;
 pub use derived::DERIVED_FROM_READINGS;
 pub(crate) use knowledge::needs_clean_rows;
 pub use knowledge::{Knowledge, Known};
+pub use metrics::Metrics;
 pub use plan::{HELD_OUT_ROWS, RecipeNumbers, Schedule, before_any_probe, held_out_rows, plan_features};
 pub use read::{Place, RunsError, RunsReader, read_runs};
 pub use record::{

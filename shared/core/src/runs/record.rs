@@ -103,7 +103,7 @@ pub struct EvaluationRecord {
     pub name: String,
     pub harness: String,
     pub prompt: String,
-    pub rows: u64,
+    pub rows: Option<u64>,
 }
 
 /// The same model before and after on a fixed mixed set of other tasks' test rows.

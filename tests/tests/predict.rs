@@ -148,9 +148,9 @@ fn fixes_are_forecast_from_the_mended_data() {
     let clean = data(place.path());
     let rows = std::fs::read_to_string(&clean).unwrap();
     let again: Vec<&str> = rows.lines().take(120).collect();
-    let empty: String = (0..30)
-        .map(|row| format!("{}\n", json!({"prompt": format!("Is item {row} blue?"), "completion": ""})))
-        .collect();
+    let empty: Vec<Value> =
+        (0..30).map(|row| json!({"prompt": format!("Is item {row} blue?"), "completion": ""})).collect();
+    let empty = synthetic::lines(&empty);
     let spoiled = write(place.path(), "spoiled.jsonl", format!("{rows}{}\n{empty}", again.join("\n")));
     let asked = |file: &Path, more: &[&str]| {
         let predictor = predictor();

@@ -190,7 +190,14 @@ fn rows_set_aside_are_recorded_and_chosen_again() {
         foretune(&[asked.as_slice(), more].concat())
     };
     let trace = place.text("aside.trace");
-    let first = probe(&["--set-aside", "15", "--out", &trace]).json();
+    let parts = place.text("parts");
+    let first = probe(&["--set-aside", "15", "--out", &trace, "--set-aside-to", &parts]).json();
+    let lines = |name: &str| -> Vec<String> {
+        fs::read_to_string(place.at("parts").join(name)).unwrap().lines().map(str::to_owned).collect()
+    };
+    let (training, evaluation) = (lines("training.jsonl"), lines("evaluation.jsonl"));
+    assert_eq!((training.len(), evaluation.len()), (75, 15));
+    assert!(evaluation.iter().all(|row| !training.contains(row)));
     assert_eq!(first["set_aside"]["rows"], 15);
     assert_eq!(first["set_aside"]["seed"], 0);
     assert!(first["features"]["eval_loss"].as_f64().is_some(), "{first}");

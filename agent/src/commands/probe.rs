@@ -15,7 +15,9 @@ use serde_json::{Value, json};
 use super::Answer;
 use super::indicators::Indicators;
 use crate::devices::{self, DeviceChoice};
-use crate::training::{RecipeFlags, Run, Sampling, beside, drive, general_rows, read_rows, set_aside, split};
+use crate::training::{
+    RecipeFlags, Run, Sampling, beside, drive, general_rows, read_rows, set_aside, split, write_parts,
+};
 use crate::weights::ModelFolder;
 use crate::{files, job, terminal};
 
@@ -67,6 +69,9 @@ pub struct Probe {
     /// Chooses which rows are set aside
     #[arg(long, value_name = "N", default_value_t = 0, requires = "set_aside")]
     set_aside_seed: u64,
+    /// Write what the full run trains on and is judged by: training.jsonl and evaluation.jsonl
+    #[arg(long, value_name = "FOLDER", requires = "set_aside")]
+    set_aside_to: Option<PathBuf>,
     #[arg(long, value_name = "N", default_value_t = 100)]
     steps: u64,
     #[arg(long, value_enum, default_value_t = Stop::Auto)]
@@ -127,6 +132,11 @@ pub fn run(arguments: &Probe) -> Result<Answer> {
     let aside = wish
         .map(|wish| set_aside(&arguments.file, &folder, mapping, recipe.sequence_length, wish))
         .transpose()?;
+    if let (Some(folder), Some(aside)) = (&arguments.set_aside_to, &aside) {
+        for path in write_parts(&arguments.file, mapping, aside, folder)? {
+            terminal::note(&format!("wrote {}", path.display()));
+        }
+    }
     let part = |fate| aside.as_ref().map(|aside| (aside, fate));
     let is_sample = arguments.sampled_from.is_some();
     let sampling_file = Sampling { in_order: is_sample, part: part(Fate::Stays), ..sampling };

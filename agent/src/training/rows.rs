@@ -1,15 +1,16 @@
 //! Rows of tokens from dataset files.
 
-use std::path::Path;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use foretune_core::check::{Aside, Wish};
-use foretune_core::formats;
+use foretune_core::check::{Aside, Parts, Wish};
+use foretune_core::formats::{self, Opened};
 use foretune_core::schema::Mapping;
 use foretune_engine::Row;
 use foretune_engine::rows::{Dataset, Sampling, choose_aside, rows_of};
 
-use crate::files::FileSource;
+use crate::files::{self, AtomicFile, FileSource};
 use crate::weights::ModelFolder;
 
 pub fn read_rows(
@@ -49,6 +50,34 @@ pub fn set_aside(
     choose_aside(&mut open, model.template, &mut encode, mapping, sequence_length, wish).with_context(|| {
         format!("no rows of {} can be set aside; give clean rows with --eval", path.display())
     })
+}
+
+/// Both parts of a divided file, in `folder`: what the full run trains on, and what it is judged by.
+pub fn write_parts(
+    path: &Path,
+    mapping: Option<&Mapping>,
+    aside: &Aside,
+    folder: &Path,
+) -> Result<[PathBuf; 2]> {
+    let told = || format!("{} cannot be read to its end", path.display());
+    let Opened { mut framer, parser, .. } = formats::open(FileSource::open(path)?).with_context(told)?;
+    files::create_folder(folder)?;
+    let targets = ["training.jsonl", "evaluation.jsonl"].map(|name| folder.join(name));
+    let mut training = AtomicFile::create(&targets[0])?;
+    let mut evaluation = AtomicFile::create(&targets[1])?;
+    let mut parts = Parts::new(aside, parser, mapping);
+    while let Some(batch) = framer.next_batch().with_context(told)? {
+        parts.push(&batch);
+        let written = training
+            .write_all(parts.training.as_bytes())
+            .and_then(|()| evaluation.write_all(parts.evaluation.as_bytes()));
+        written.with_context(|| format!("cannot write to {}", folder.display()))?;
+        parts.training.clear();
+        parts.evaluation.clear();
+    }
+    training.finish()?;
+    evaluation.finish()?;
+    Ok(targets)
 }
 
 /// The fixed passages on which forgetting is measured.

@@ -299,9 +299,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::check::{CheckOptions, Checker, EvalRows};
+    use crate::check::{CheckOptions, Checker, EvalRows, Parts};
     use crate::describe::{DescribeContext, RowCounts};
     use crate::formats::open;
+    use crate::json::{parse, to_json_text};
 
     fn batches(text: &str) -> (RecordParser, Vec<Batch>) {
         let mut opened = open(text.as_bytes()).unwrap();
@@ -325,43 +326,39 @@ mod tests {
         sieve.finish()
     }
 
-    /// Lines of the file by what becomes of them: those that stay, those set aside.
+    /// Rows that stay and rows set aside, as two files.
     fn divided(text: &str, aside: &Aside) -> (String, String) {
-        let (mut stays, mut set_aside) = (String::new(), String::new());
-        let (parser, _) = batches(text);
-        for (index, line) in text.lines().enumerate() {
-            let mut problems = Vec::new();
-            let value = parser.parse_bytes(line.as_bytes(), &mut problems);
-            let converted = value.as_ref().and_then(|value| schema::convert(value, None, &mut problems));
-            let fate =
-                converted.map_or(Fate::Stays, |converted| aside.fate(index as u64 + 1, &converted.example));
-            match fate {
-                Fate::Stays => stays += &format!("{line}\n"),
-                Fate::Aside => set_aside += &format!("{line}\n"),
-                Fate::CopyOfAside => {}
-            }
+        let (parser, batches) = batches(text);
+        let mut parts = Parts::new(aside, parser, None);
+        for batch in &batches {
+            parts.push(batch);
         }
-        (stays, set_aside)
+        (parts.training, parts.evaluation)
     }
 
     /// What `check` finds of the second file's rows in the first.
     fn overlap(train: &str, evaluation: &str) -> (u64, u64) {
         let (parser, of_evaluation) = batches(evaluation);
         let mut rows = EvalRows::new(parser, None);
-        of_evaluation.iter().for_each(|batch| rows.push(batch));
+        for batch in &of_evaluation {
+            rows.push(batch);
+        }
         let index = rows.finish().unwrap();
         let context = DescribeContext { eval: Some(&index), ..DescribeContext::default() };
         let options = CheckOptions::default();
         let (parser, of_train) = batches(train);
         let mut checker = Checker::new(parser, &options, context);
-        of_train.iter().for_each(|batch| checker.push(batch));
+        for batch in &of_train {
+            checker.push(batch);
+        }
         let description = checker.into_partial().descriptors.finish(&context, &RowCounts::default());
         let found = description.eval_overlap.unwrap();
         (found.train_rows_exact, found.train_rows_near)
     }
 
     fn words(row: u64, count: u64) -> String {
-        (0..count).map(|at| format!("w{} ", combine(row, at) % 5000)).collect()
+        let word = |at| format!("w{}", combine(row, at) % 5000);
+        (0..count).map(word).collect::<Vec<_>>().join(" ") + " "
     }
 
     fn line(prompt: &str, answer: &str) -> String {
@@ -417,7 +414,9 @@ mod tests {
             (0..600).flat_map(|n| spoiled(n, (n % 13) as u8)).map(|line| line + "\n").collect();
         let aside = choose(&file, Wish { rows: Some(100), seed: 1 }).unwrap();
         let (_, set_aside) = divided(&file, &aside);
-        let expected: HashSet<String> = (0..600).filter(|n| n % 13 < 6).flat_map(|n| spoiled(n, 0)).collect();
+        let written = |line: String| to_json_text(&parse(&line, &mut Vec::new()).unwrap());
+        let expected: HashSet<String> =
+            (0..600).filter(|n| n % 13 < 6).flat_map(|n| spoiled(n, 0)).map(written).collect();
         assert_eq!(set_aside.lines().count(), 100);
         assert!(set_aside.lines().all(|line| expected.contains(line)));
     }
@@ -426,7 +425,9 @@ mod tests {
     fn rows_that_a_model_would_not_read_whole_are_not_chosen() {
         let (parser, batches) = batches(&clean_file(100));
         let mut candidates = Candidates::new(parser, None, Wish::default());
-        batches.iter().for_each(|batch| candidates.push::<()>(batch, &mut |_| Ok(false)).unwrap());
+        for batch in &batches {
+            candidates.push::<()>(batch, &mut |_| Ok(false)).unwrap();
+        }
         assert_eq!(candidates.finish().finish().unwrap_err(), TooFewClean { found: 0, usable: 100 });
     }
 

@@ -9,6 +9,7 @@ mod facts;
 mod finish;
 mod locate;
 mod options;
+mod parts;
 mod report;
 
 pub use aside::{Aside, AsideRecord, Candidates, Fate, Sieve, TooFewClean, Wish, usual_rows};
@@ -17,4 +18,5 @@ pub use eval_rows::EvalRows;
 pub use excerpt::{RowExcerpt, excerpt_row};
 pub use finish::{FileIdentity, finish, unreadable};
 pub use options::CheckOptions;
+pub use parts::Parts;
 pub use report::{FileSummary, GroupSummary, REPORT_VERSION, Report, SchemaCount};

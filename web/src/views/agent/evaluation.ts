@@ -42,7 +42,7 @@ export function evaluationChoice(id: string, content: ProbeContent, where = ""):
     const has = file !== null || wish.checked;
     if (!file) {
       replace(kind, wish.checked
-        ? `Drawn by the seed ${SEED}, which is recorded with the probe, from rows without a finding, without a copy or near copy, and without another answer to their prompt. They are not trained on`
+        ? [`Drawn by the seed ${SEED}, which is recorded with the probe, from rows without a finding, without a copy or near copy, and without another answer to their prompt. They are not trained on. For the full run, the command line writes both parts: `, h("code", {}, "foretune probe FILE --model MODEL --set-aside N --set-aside-to FOLDER")]
         : "Without evaluation rows a probe tells little more than step 0 does: the forecast stays wide");
     }
     void content.certainty().then((certainty) => {

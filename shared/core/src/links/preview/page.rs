@@ -1,5 +1,7 @@
 //! The card as a file of its own: no scripts, nothing from outside, the drawing, the same in words, and the link.
 
+use std::fmt::Write as _;
+
 use super::drawing::signed;
 use super::{Preview, drawing};
 use crate::svg::escape;
@@ -18,12 +20,12 @@ th{min-width:11em}
 pub(super) fn page(preview: &Preview) -> String {
     let title = escape(&format!("{}: {}", preview.dataset, preview.sentence()));
     let verdict = escape(&preview.verdict_words);
-    let rows: String = facts(preview)
-        .into_iter()
-        .map(|(name, value)| {
-            format!("<tr><th scope=\"row\">{}</th><td>{}</td></tr>\n", escape(&name), escape(&value))
-        })
-        .collect();
+    let mut rows = String::new();
+    for (name, value) in facts(preview) {
+        let (name, value) = (escape(&name), escape(&value));
+        writeln!(rows, "<tr><th scope=\"row\">{name}</th><td>{value}</td></tr>")
+            .expect("writing to a string");
+    }
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"{POLICY}\">\n\

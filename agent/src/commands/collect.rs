@@ -52,6 +52,9 @@ pub struct Collect {
     /// Make this many recorded runs again and compare every number
     #[arg(long, value_name = "N")]
     verify: Option<usize>,
+    /// Describe the files of the recorded runs again, where the descriptors have changed since; trains nothing
+    #[arg(long, conflicts_with = "verify")]
+    describe_again: bool,
     /// With Slurm: submit the jobs and do not wait for them
     #[arg(long)]
     detach: bool,
@@ -107,6 +110,13 @@ pub fn run(arguments: &Collect) -> Result<Answer> {
         let tally = folder.tally(&plan);
         report(arguments, tally, Some(&comparison))?;
         return Ok(if comparison.same == comparison.compared { Answer::Yes } else { Answer::No });
+    }
+    if arguments.describe_again {
+        let mut maker = maker(arguments, &sweep, &corpus, &model)?;
+        let records = lab::describe_again(&mut maker, &plan, folder.records()?)?;
+        folder.replace(&records)?;
+        report(arguments, folder.tally(&plan), None)?;
+        return Ok(Answer::Yes);
     }
     drop(corpus);
     if arguments.jobs == Some(0) {

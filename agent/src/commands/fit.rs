@@ -9,7 +9,7 @@ use foretune_core::predict::build::{BuildOptions, Built, SPLITS, SplitReport, bu
 use foretune_core::predict::fit::Metrics;
 use foretune_core::predict::predictor::Predictor;
 use foretune_core::predict::recalibrate::recalibrate;
-use foretune_core::runs::{Label, RunRecord, RunsReader};
+use foretune_core::runs::{AnytimeTable, Label, RunRecord, RunsReader};
 use foretune_core::wire::EventBody;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -55,6 +55,9 @@ pub struct Fit {
     /// Said of the data in the card and the report
     #[arg(long, value_name = "TEXT", default_value = "")]
     note: String,
+    /// Write the table that is fitted here (CSV), for learners of your own
+    #[arg(long, value_name = "TABLE.csv", conflicts_with = "recalibrate")]
+    table: Option<PathBuf>,
     /// Also try learners that cannot be explained exactly, to know what they would gain
     #[arg(long)]
     compare: bool,
@@ -84,6 +87,10 @@ pub fn run(arguments: &Fit) -> Result<Answer> {
     };
     if let Some(path) = &arguments.recalibrate {
         return adjust(arguments, path, &runs, label);
+    }
+    if let Some(path) = &arguments.table {
+        files::write_atomically(path, AnytimeTable::of(&runs, label, false).csv(&runs).as_bytes())?;
+        terminal::note(&format!("wrote {}", path.display()));
     }
     let options = BuildOptions {
         split: match arguments.split {

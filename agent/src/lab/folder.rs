@@ -163,6 +163,31 @@ impl RunFolder {
         foretune_core::runs::read_runs(&text).with_context(|| format!("{}", self.runs.path.display()))
     }
 
+    /// All records anew, each run as it was called. Refuses while any run is being made.
+    pub fn replace(&mut self, records: &[RunRecord]) -> Result<()> {
+        let claims = files::list(&self.path.join("claims"))?;
+        let mut held = Vec::with_capacity(claims.len());
+        for claim in &claims {
+            match FileLock::try_take(claim, &self.owner)? {
+                Some(lock) => held.push(lock),
+                None => bail!("{} is being made: stop the collectors first", claim.display()),
+            }
+        }
+        let _lock = self.runs.lock()?;
+        let known: BTreeSet<String> = self.records()?.into_iter().map(|run| run.id).collect();
+        let given: BTreeSet<String> = records.iter().map(|run| run.id.clone()).collect();
+        if known != given {
+            bail!("{} has other runs by now; give the command again", self.runs.path.display());
+        }
+        let mut text = String::new();
+        for record in records {
+            text += &serde_json::to_string(record)?;
+            text.push('\n');
+        }
+        self.runs.read_bytes = text.len() as u64;
+        Ok(files::write_atomically(&self.runs.path, text.as_bytes())?)
+    }
+
     fn is_settled(&self, id: &str) -> bool {
         self.done.contains(id) || self.is_given_up(id)
     }

@@ -41,15 +41,22 @@ pub struct Maker<'a> {
     reference: ReferenceModel,
     languages: Vec<TaskRow>,
     /// By task and sequence length.
+    clean: HashMap<(String, usize), Clean>,
     judges: HashMap<(String, usize), Judge>,
     suite: Suite,
+}
+
+/// The evaluation rows that a user would have.
+#[derive(Debug)]
+struct Clean {
+    rows: Vec<TaskRow>,
+    index: Option<EvalIndex>,
 }
 
 /// What a task's runs are judged on.
 #[derive(Debug)]
 struct Judge {
     clean: Vec<Row>,
-    clean_index: Option<EvalIndex>,
     test: Vec<Row>,
     base: Evaluation,
 }
@@ -89,7 +96,7 @@ impl<'a> Maker<'a> {
             }
         };
         let reference = checking::reference_model()?;
-        let judges = HashMap::new();
+        let (clean, judges) = (HashMap::new(), HashMap::new());
         Ok(Self {
             sweep,
             corpus,
@@ -100,6 +107,7 @@ impl<'a> Maker<'a> {
             tokens,
             reference,
             languages,
+            clean,
             judges,
             suite,
         })
@@ -111,10 +119,11 @@ impl<'a> Maker<'a> {
         let recipe = recipe(&configuration.recipe, planned.seed)?;
         let length = recipe.sequence_length;
         self.prepare_judge(&configuration.task, length)?;
-        let judge = &self.judges[&(configuration.task.clone(), length)];
+        let key = (configuration.task.clone(), length);
+        let judge = &self.judges[&key];
         let spoiled = self.file(configuration)?;
         let bytes = json_lines(&spoiled.rows)?;
-        let report = self.describe(&bytes, length, judge.clean_index.as_ref())?;
+        let report = self.describe(&bytes, length, self.clean[&key].index.as_ref())?;
 
         let sampling = Sampling::new(usize::MAX, &recipe);
         let mut encode = |text: &str| self.tokens.encode(text);
@@ -199,6 +208,15 @@ impl<'a> Maker<'a> {
         Ok(Made { record, trace })
     }
 
+    /// What the check says today of the file that a run was trained on.
+    pub fn describe_again(&mut self, planned: &PlannedRun) -> Result<Report> {
+        let configuration = &planned.configuration;
+        let key = (configuration.task.clone(), configuration.recipe.sequence_length);
+        self.prepare_clean(&key)?;
+        let bytes = json_lines(&self.file(configuration)?.rows)?;
+        self.describe(&bytes, key.1, self.clean[&key].index.as_ref())
+    }
+
     /// The rows as a user would have them, cut so that no answer is lost.
     fn file(&self, configuration: &Configuration) -> Result<Spoiled> {
         let task = self.corpus.task(&configuration.task);
@@ -232,28 +250,36 @@ impl<'a> Maker<'a> {
         Ok(check::finish(partial, &info, identity, &options, &context))
     }
 
+    /// Cut to this length.
+    fn fitted(&self, rows: &[TaskRow], length: usize) -> Result<Vec<TaskRow>> {
+        let mut rows = rows.to_vec();
+        for row in &mut rows {
+            self.tokens.fit(row, length)?;
+        }
+        Ok(rows)
+    }
+
+    fn prepare_clean(&mut self, key: &(String, usize)) -> Result<()> {
+        if !self.clean.contains_key(key) {
+            let rows = self.fitted(&self.corpus.task(&key.0).split.clean, key.1)?;
+            let index = checking::eval_index(formats::open(json_lines(&rows)?.as_slice())?, None)?;
+            self.clean.insert(key.clone(), Clean { rows, index });
+        }
+        Ok(())
+    }
+
     fn prepare_judge(&mut self, task: &str, length: usize) -> Result<()> {
         let key = (task.to_owned(), length);
+        self.prepare_clean(&key)?;
         if self.judges.contains_key(&key) {
             return Ok(());
         }
-        let rows = self.corpus.task(task);
-        let fitted = |rows: &[TaskRow]| -> Result<Vec<TaskRow>> {
-            let mut rows = rows.to_vec();
-            for row in &mut rows {
-                self.tokens.fit(row, length)?;
-            }
-            Ok(rows)
-        };
         let tokens =
             |rows: &[TaskRow]| rows.iter().map(|row| self.tokens.row(row)).collect::<Result<Vec<Row>>>();
-        let clean_rows = fitted(&rows.split.clean)?;
-        let clean = tokens(&clean_rows)?;
-        let test = tokens(&fitted(&rows.test)?)?;
-        let clean_bytes = json_lines(&clean_rows)?;
-        let clean_index = checking::eval_index(formats::open(clean_bytes.as_slice())?, None)?;
+        let clean = tokens(&self.clean[&key].rows)?;
+        let test = tokens(&self.fitted(&self.corpus.task(task).test, length)?)?;
         let base = evaluate(&self.weights.load(&self.model.config, &self.load)?, &test)?;
-        self.judges.insert(key, Judge { clean, clean_index, test, base });
+        self.judges.insert(key, Judge { clean, test, base });
         Ok(())
     }
 

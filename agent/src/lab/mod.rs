@@ -2,6 +2,7 @@
 //! executors that start them, and running recorded ones again.
 
 mod corpus;
+mod describe_again;
 mod folder;
 mod local;
 mod maker;
@@ -13,6 +14,7 @@ mod verify;
 mod worker;
 
 pub use corpus::Corpus;
+pub use describe_again::describe_again;
 pub use folder::{Header, RunFolder, Tally};
 pub use local::collect;
 pub use maker::{Maker, recipe};

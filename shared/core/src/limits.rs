@@ -49,6 +49,8 @@ pub const MAX_TRACKED_WORDS: usize = 7_167;
 /// Rows, and bytes of their texts, on which the expensive descriptors are measured.
 pub const MAX_SAMPLE_ROWS: usize = 4096;
 pub const MAX_SAMPLE_BYTES: usize = 2 << 20;
+/// Evaluation rows on which simple rules are tried.
+pub const MAX_SAMPLE_EVAL_ROWS: usize = 1024;
 /// Different evaluation prompts that training rows are compared with.
 pub const MAX_TRACKED_EVAL_ROWS: usize = 57_343;
 /// Rows of a file that are set aside as evaluation rows.

@@ -248,6 +248,42 @@ fn evaluation_rows_are_found_exactly_and_nearly() {
 }
 
 #[test]
+fn simple_rules_are_tried_on_the_evaluation_rows() {
+    let rows: Vec<Row> = (0..40)
+        .map(|at| {
+            if at % 4 == 0 {
+                row(&format!("rain falls {at}"), "no")
+            } else {
+                row(&format!("sun shines {at}"), "yes")
+            }
+        })
+        .collect();
+    let asked = [
+        row("sun shines", "yes"),
+        row("rain falls", "no"),
+        row("rain falls down", "yes"),
+        row("sun", "maybe"),
+    ];
+    let eval = index_of(&asked);
+    let context = DescribeContext { eval: Some(&eval), ..DescribeContext::default() };
+    let features = in_parts(&rows, 3, 7, &context).features;
+    for (name, expected) in [
+        ("eval_constant_score", 50.0),
+        ("eval_naive_bayes_score", 50.0),
+        ("eval_known_answer_share", 0.75),
+        ("eval_top_label_share", 0.5),
+        ("eval_label_entropy", 1.5),
+    ] {
+        assert_near(features.get(name), expected, 1e-12);
+    }
+    let without = in_parts(&rows, 3, 7, &DescribeContext::default()).features;
+    assert!(without.get("eval_constant_score").is_nan());
+    let nothing = index_of(&[]);
+    let context = DescribeContext { eval: Some(&nothing), ..DescribeContext::default() };
+    assert!(in_parts(&rows, 1, 7, &context).features.get("eval_naive_bayes_score").is_nan());
+}
+
+#[test]
 fn sorted_files_drift_and_shuffled_ones_do_not() {
     let make = |row_of: &dyn Fn(usize) -> usize| -> Vec<Row> {
         (0..400)

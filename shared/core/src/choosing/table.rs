@@ -154,6 +154,12 @@ impl Table {
     }
 }
 
+/// A cell as `parse` reads it back.
+pub fn csv_cell(text: &str) -> std::borrow::Cow<'_, str> {
+    let is_plain = !text.contains([',', '"', '\n', '\r', ';', '\t']);
+    if is_plain { text.into() } else { format!("\"{}\"", text.replace('"', "\"\"")).into() }
+}
+
 fn check_header(header: &[String]) -> Result<()> {
     if header.len() > limits::MAX_KEYS {
         return Err(Problem::TooLarge { what: "columns", most: limits::MAX_KEYS });

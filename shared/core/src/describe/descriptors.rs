@@ -73,6 +73,21 @@ pub(super) struct SampleRow {
     pub answer: String,
 }
 
+impl SampleRow {
+    pub fn of(example: &Example<'_>, scan: &RowScan, spot: Spot, tokens: [u64; 2]) -> Self {
+        let prompts = example.prompt_turns().filter(|turn| turn.role != Role::System);
+        Self {
+            spot,
+            content_hash: scan.content_hash,
+            answer_hash: scan.answer_hash,
+            tokens_in: tokens[0],
+            tokens_out: tokens[1],
+            prompt: joined(prompts.map(|turn| turn.text.trim())),
+            answer: joined(example.answer_turns().map(|turn| turn.text.trim())),
+        }
+    }
+}
+
 impl HasBytes for SampleRow {
     fn size_bytes(&self) -> usize {
         self.prompt.len() + self.answer.len() + 64
@@ -167,7 +182,11 @@ impl Descriptors {
         }
         let priority = combine(scan.content_hash ^ self.options.seed, place.row);
         if self.sample.wants(priority, place.row) {
-            self.sample.insert(priority, place.row, sample_row(example, &scan, spot, tokens_in, tokens_out));
+            self.sample.insert(
+                priority,
+                place.row,
+                SampleRow::of(example, &scan, spot, [tokens_in, tokens_out]),
+            );
         }
         tokens_in + tokens_out
     }
@@ -226,26 +245,6 @@ fn exact_tokens(example: &Example<'_>, counter: &dyn TokenCounter) -> (u64, u64)
         *(if turn.trained { &mut tokens_out } else { &mut tokens_in }) += tokens;
     }
     (tokens_in + example.tools.as_deref().map_or(0, |tools| u64::from(counter.count(tools))), tokens_out)
-}
-
-fn sample_row(
-    example: &Example<'_>,
-    scan: &RowScan,
-    spot: Spot,
-    tokens_in: u64,
-    tokens_out: u64,
-) -> SampleRow {
-    SampleRow {
-        spot,
-        content_hash: scan.content_hash,
-        answer_hash: scan.answer_hash,
-        tokens_in,
-        tokens_out,
-        prompt: joined(
-            example.prompt_turns().filter(|turn| turn.role != Role::System).map(|turn| turn.text.trim()),
-        ),
-        answer: joined(example.answer_turns().map(|turn| turn.text.trim())),
-    }
 }
 
 fn joined<'a>(texts: impl Iterator<Item = &'a str>) -> String {

@@ -1,15 +1,18 @@
-//! Overlap with the evaluation rows: an index of their prompts, built once, and what the training rows hit of it.
+//! The evaluation rows: an index of their prompts, built once, what the training rows hit of it, and a sample of them
+//! on which simple rules are tried.
 
 use serde::{Deserialize, Serialize};
 
 use super::alike::AlikeIndex;
 use super::description::{OverlapPair, OverlapReport};
+use super::descriptors::SampleRow;
 use super::minhash::{MinHasher, Signature};
 use super::row_scan::RowScan;
-use super::sketch::{HashSample, Mergeable, SmallestList};
+use super::sketch::{HashSample, Mergeable, PrioritySample, SmallestList};
 use super::spot::Spot;
 use crate::formats::Place;
-use crate::limits::{MAX_REPORTED_GROUPS, MAX_TRACKED_EVAL_ROWS};
+use crate::hash::combine;
+use crate::limits::{MAX_REPORTED_GROUPS, MAX_SAMPLE_BYTES, MAX_SAMPLE_EVAL_ROWS, MAX_TRACKED_EVAL_ROWS};
 use crate::schema::Example;
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -32,21 +35,31 @@ pub struct EvalIndexBuilder {
     /// By normalised prompt.
     prompts: HashSample<EvalRow>,
     rows: u64,
+    sample: PrioritySample<SampleRow>,
 }
 
 impl Default for EvalIndexBuilder {
     fn default() -> Self {
-        Self { prompts: HashSample::new(MAX_TRACKED_EVAL_ROWS), rows: 0 }
+        Self {
+            prompts: HashSample::new(MAX_TRACKED_EVAL_ROWS),
+            rows: 0,
+            sample: PrioritySample::new(MAX_SAMPLE_EVAL_ROWS, MAX_SAMPLE_BYTES),
+        }
     }
 }
 
 impl EvalIndexBuilder {
     pub fn observe(&mut self, place: Place, example: &Example<'_>) {
         let scan = RowScan::of(example);
+        let priority = combine(scan.content_hash, place.row);
+        if self.sample.wants(priority, place.row) {
+            let tokens = [scan.input_tokens, scan.output_tokens];
+            self.sample.insert(priority, place.row, SampleRow::of(example, &scan, place.into(), tokens));
+        }
         self.observe_prompt(place, scan.prompt_key(), scan.prompt_hasher().signature());
     }
 
-    /// The same of a row that was read before.
+    /// The same of a row that was read before, for who only looks for its copies.
     pub(crate) fn observe_prompt(&mut self, place: Place, prompt: Option<u64>, signature: Signature) {
         self.rows += 1;
         if let Some(prompt) = prompt {
@@ -58,6 +71,7 @@ impl EvalIndexBuilder {
     pub fn merge(mut self, other: Self) -> Self {
         self.prompts.merge(other.prompts);
         self.rows += other.rows;
+        self.sample.merge(other.sample);
         self
     }
 
@@ -98,6 +112,10 @@ enum Hit {
 }
 
 impl EvalIndex {
+    pub(super) fn sample(&self) -> &PrioritySample<SampleRow> {
+        &self.source.sample
+    }
+
     fn find(&self, prompt: u64, hasher: &MinHasher) -> Option<Hit> {
         let near = || self.prompts.nearest(hasher).map(|(index, similarity)| Hit::Near(index, similarity));
         self.prompts.exact(prompt).map(Hit::Exact).or_else(near)

@@ -3,7 +3,7 @@
 use super::chars::Script;
 use super::description::{Description, Histograms, OverlapReport, Share, TokenEstimate};
 use super::descriptors::{DescribeContext, Descriptors, RowCounts};
-use super::sample::{self, Prepared};
+use super::sample::{self, EvaluationOutlook, Prepared};
 use super::scan::TextCounts;
 use crate::features::FeatureVector;
 
@@ -37,6 +37,7 @@ pub(super) fn describe(all: &Descriptors, context: &DescribeContext<'_>, counts:
     features.set("conflicting_answer_share", all.prompts.conflict_share());
     let eval_overlap = context.eval.map(|index| all.overlap.report(index));
     set_overlap(&mut features, eval_overlap.as_ref());
+    set_evaluation(&mut features, context, &prepared);
 
     let sampled_answers: Vec<u64> = all.sample.iter().filter_map(|row| row.answer_hash).collect();
     let labels = all.answers.features(&sampled_answers);
@@ -214,6 +215,19 @@ fn set_reference(features: &mut FeatureVector, context: &DescribeContext<'_>, pr
     features.set("reference_perplexity", libm::exp2(sample::mean(&bits)));
     let cross_entropy = alone as f64 / super::reference::STEPS / words as f64;
     features.set("unigram_kl_to_reference", cross_entropy - features.get("unigram_entropy"));
+}
+
+/// What the evaluation rows ask, and what the file alone would answer: a fine-tune that has only learnt to answer at
+/// all ends near the constant score.
+fn set_evaluation(features: &mut FeatureVector, context: &DescribeContext<'_>, prepared: &Prepared<'_>) {
+    let outlook =
+        context.eval.map(|index| sample::evaluation_outlook(prepared, &Prepared::new(index.sample())));
+    let told = |value: fn(&EvaluationOutlook) -> f64| outlook.as_ref().map_or(f64::NAN, value);
+    features.set("eval_constant_score", told(|outlook| outlook.constant_score));
+    features.set("eval_naive_bayes_score", told(|outlook| outlook.naive_bayes_score));
+    features.set("eval_known_answer_share", told(|outlook| outlook.known_answer_share));
+    features.set("eval_top_label_share", told(|outlook| outlook.top_label_share));
+    features.set("eval_label_entropy", told(|outlook| outlook.label_entropy));
 }
 
 fn set_overlap(features: &mut FeatureVector, overlap: Option<&OverlapReport>) {

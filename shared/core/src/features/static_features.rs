@@ -68,6 +68,11 @@ pub static STATIC_FEATURES: &[Feature] = &[
     feature("conflicting_answer_share", "share", Lower, "Rows whose prompt stands elsewhere with another answer"),
     feature("eval_overlap_exact", "share", Lower, "Evaluation prompts that stand in the training file, case and punctuation aside"),
     feature("eval_overlap_near", "share", Lower, "Evaluation prompts that have only a near copy in the training file"),
+    feature("eval_constant_score", "points", Higher, "Evaluation rows that the training file's commonest answer answers right (sampled rows)"),
+    feature("eval_naive_bayes_score", "points", Higher, "Evaluation rows that naive Bayes, learnt on the training file, answers right (sampled rows)"),
+    feature("eval_known_answer_share", "share", Higher, "Evaluation rows whose answer stands in the training file (sampled rows)"),
+    feature("eval_top_label_share", "share", Unknown, "Evaluation rows with the commonest of their answers (sampled rows)"),
+    feature("eval_label_entropy", "bits", Unknown, "Entropy of the evaluation rows' answers taken as labels (sampled rows)"),
     // Question and answer
     feature("io_similarity", "cosine", Unknown, "Mean cosine of question and answer by rare words (sampled rows)"),
     feature("semantic_consistency", "cosine", Unknown, "Standard deviation of the cosine of question and answer (sampled rows)"),

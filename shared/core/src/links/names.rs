@@ -162,16 +162,24 @@ pub(super) const NAMES: &[&str] = &[
     "eval_gap_score",
     "eval_gap_p_gold",
     "eval_gap_loss",
+    "eval_constant_score",
+    "eval_naive_bayes_score",
+    "eval_known_answer_share",
+    "eval_top_label_share",
+    "eval_label_entropy",
 ];
+
+/// How many names the first release had.
+#[cfg(test)]
+pub(super) const FIRST: usize = 160;
 
 #[cfg(test)]
 mod tests {
-    use super::NAMES;
+    use super::{FIRST, NAMES};
     use crate::features::FEATURES;
     use crate::hash::hash_bytes;
 
-    /// How many names the first release had, and what they were.
-    const FIRST: usize = 160;
+    /// What the names of the first release were.
     const FIRST_HASH: u64 = 10_240_932_286_150_583_685;
 
     #[test]

@@ -17,6 +17,17 @@ pub enum Knowledge {
     Clean,
 }
 
+impl Knowledge {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Plan => "plan",
+            Self::Base => "base",
+            Self::Blind => "blind",
+            Self::Clean => "clean",
+        }
+    }
+}
+
 /// Everything that is known of one candidate or run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Known<'a> {

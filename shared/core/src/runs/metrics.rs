@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::TraceError;
+use crate::choosing::table::csv_cell;
 use crate::limits;
 
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -104,11 +105,6 @@ impl Metrics {
 fn metric_name(name: &str) -> String {
     let custom = CUSTOM.iter().find(|(ours, _)| *ours == name);
     custom.map_or_else(|| format!("probe/{name}"), |(_, custom)| (*custom).to_owned())
-}
-
-fn csv_cell(text: &str) -> String {
-    let is_plain = !text.contains([',', '"', '\n', '\r', ';', '\t']);
-    if is_plain { text.to_owned() } else { format!("\"{}\"", text.replace('"', "\"\"")) }
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::knowledge::{Knowledge, Known};
 use super::record::{Part, RunRecord};
+use crate::choosing::table::csv_cell;
 use crate::features::FeatureVector;
 use crate::hash;
 use crate::numerics::stats;
@@ -149,6 +150,44 @@ impl AnytimeTable {
             }
         }
         deepest.into_values().collect()
+    }
+
+    /// As CSV for learners of one's own: whose row it is, what is known in it, the target, and the features by the
+    /// names that an imported predictor's inputs carry. What is missing is an empty cell.
+    pub fn csv(&self, runs: &[RunRecord]) -> String {
+        let mut text =
+            String::from("run,configuration,source,family,group_part,random_part,knowledge,target");
+        for name in &self.table.names {
+            text += &format!(",{}", csv_cell(name));
+        }
+        text.push('\n');
+        for (row, values) in self.table.rows.iter().enumerate() {
+            let run = &runs[self.run[row]];
+            let part = |split| match part_of(run, split) {
+                Part::Train => "train",
+                Part::Test => "test",
+            };
+            let knowledge = self.knowledge[row].word();
+            let named = [
+                &run.id,
+                &run.configuration,
+                &run.dataset.source,
+                run.family(),
+                part("group"),
+                part("random"),
+                knowledge,
+            ];
+            let cells: Vec<_> = named.into_iter().map(csv_cell).collect();
+            text += &format!("{},{}", cells.join(","), self.table.target[row]);
+            for value in values {
+                text.push(',');
+                if !value.is_nan() {
+                    text += &value.to_string();
+                }
+            }
+            text.push('\n');
+        }
+        text
     }
 
     pub fn run_count(&self) -> usize {

@@ -4,17 +4,21 @@
 use std::path::Path;
 
 use anyhow::{Context, Result, bail};
+use foretune_core::advice::ChangeList;
 use foretune_core::check::CheckOptions;
 use foretune_core::describe::{DescribeContext, EvalIndex, TokenCounter};
 use foretune_core::features::FeatureVector;
+use foretune_core::formats;
 use foretune_core::runs::{Reading, plan_features, read_trace};
 use foretune_core::schema::Mapping;
 use foretune_engine::Recipe;
 
-use crate::checking::reference_model;
+use crate::checking::{Fix, Progress, reference_model, write_cleaned};
 use crate::commands::check::check_file;
 use crate::files;
 use crate::weights::ModelFolder;
+
+const CLEANED: &str = "cleaned.jsonl";
 
 #[derive(Debug)]
 pub struct Candidate<'a> {
@@ -24,6 +28,8 @@ pub struct Candidate<'a> {
     pub eval: Option<&'a EvalIndex>,
     pub model: Option<&'a ModelFolder>,
     pub recipe: &'a Recipe,
+    /// Of the data, before they are described.
+    pub fixes: &'a [Fix],
 }
 
 /// Static features of the file and those of the recipe, and which file it was.
@@ -31,6 +37,8 @@ pub struct Candidate<'a> {
 pub struct Plan {
     pub features: FeatureVector,
     pub fingerprint: String,
+    /// What the fixes changed, where there are any.
+    pub changes: Option<ChangeList>,
 }
 
 impl Candidate<'_> {
@@ -40,7 +48,13 @@ impl Candidate<'_> {
         let context = DescribeContext { tokens, eval: self.eval, reference: Some(&reference) };
         let longest = u32::try_from(self.recipe.sequence_length).unwrap_or(u32::MAX);
         let options = CheckOptions { max_tokens: Some(longest), mapping: self.mapping.cloned(), seed: 0 };
-        let report = check_file(self.file, &options, context, None)?;
+        let cleaned = (!self.fixes.is_empty()).then(|| self.cleaned(&options, context)).transpose()?;
+        let (report, changes) = match cleaned {
+            Some((scratch, changes)) => {
+                (check_file(&scratch.file(CLEANED), &options, context, None)?, Some(changes))
+            }
+            None => (check_file(self.file, &options, context, None)?, None),
+        };
         let usable = usize::try_from(report.rows_valid)?;
         if usable == 0 {
             let path = self.file.display();
@@ -52,7 +66,25 @@ impl Candidate<'_> {
             let trained = self.recipe.lora.parameter_count(&model.config);
             features.set("trained_parameters", trained as f64);
         }
-        Ok(Plan { features, fingerprint: report.file.fingerprint })
+        Ok(Plan { features, fingerprint: report.file.fingerprint, changes })
+    }
+
+    fn cleaned(
+        &self,
+        options: &CheckOptions,
+        context: DescribeContext<'_>,
+    ) -> Result<(files::Scratch, ChangeList)> {
+        let opened = formats::open(files::FileSource::open(self.file)?)
+            .with_context(|| format!("{} cannot be read as a dataset", self.file.display()))?;
+        let scratch = files::Scratch::create()?;
+        let mut progress = Progress::new(files::length(self.file)?);
+        let target = scratch.file(CLEANED);
+        let changes = write_cleaned(opened, options, context, self.fixes, &target, &mut progress)?;
+        progress.finish();
+        if changes.rows_written == 0 {
+            bail!("no row of {} is left after these fixes", self.file.display());
+        }
+        Ok((scratch, changes))
     }
 }
 

@@ -75,6 +75,40 @@ pub fn create_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(|error| FileError::new("create the folder", path, error))
 }
 
+/// A folder for what is needed for a moment: its owner's alone, and gone with this value.
+#[derive(Debug)]
+pub struct Scratch(PathBuf);
+
+impl Scratch {
+    pub fn create() -> Result<Self> {
+        let process = std::process::id();
+        for attempt in 0u32.. {
+            let path = std::env::temp_dir().join(format!("foretune-{process}-{attempt}"));
+            match fs::create_dir(&path) {
+                Ok(()) => {
+                    let scratch = Self(path);
+                    restrict(&scratch.0, 0o700)?;
+                    return Ok(scratch);
+                }
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(FileError::new("create the folder", &path, error)),
+            }
+        }
+        unreachable!("a folder with more entries than a number has values does not exist")
+    }
+
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.0.join(name)
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        // What cannot be removed is found by whoever looks after the system's temporary files.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
 /// A folder that only its owner may look into.
 pub fn create_private_folder(path: &Path) -> Result<()> {
     create_folder(path)?;

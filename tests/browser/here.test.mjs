@@ -117,7 +117,7 @@ test("a probe in the page is stopped at once, and works without a network after 
   await page.reload();
   await page.setInputFiles("#file-input", data);
   await page.waitForSelector("#verdict");
-  assert.match(await page.innerText("#probe-here"), /Without an evaluation file/);
+  assert.match(await page.innerText("#probe-here"), /Without evaluation rows/);
   await start(page, { steps: "3" });
   await stateIs(page, /Done after 3 steps/);
   // What the page shows no longer is not computed any more.

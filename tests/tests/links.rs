@@ -37,6 +37,18 @@ fn a_link_opens_as_the_forecast_it_was_made_from() {
     };
     close(&made["forecast"]["score"], &forecast["score"]);
 
+    for name in ["card.svg", "card.html"] {
+        let card = place.path().join(name);
+        let flag = format!("--card={}", card.display());
+        let base = ["link", "make", file, "--page=https://example.org/x/", &flag];
+        let made = foretune(&[base.as_slice(), asked.as_slice()].concat()).json();
+        let (text, score) =
+            (std::fs::read_to_string(&card).unwrap(), made["forecast"]["score"].as_f64().unwrap());
+        assert!(text.contains("odd.jsonl") && text.contains(&format!("{score:.1}")), "{text}");
+    }
+    let picture = foretune(&[&["link", "make", file, "--card=card.png"], asked.as_slice()].concat());
+    assert!(picture.code == 2 && picture.stderr.contains(".svg or .html"), "{picture:?}");
+
     let opened = foretune(&["link", "open", link, "--predictor", predictor, "--json"]);
     assert_eq!(opened.code, i32::from(made["forecast"]["verdict"] == "no-go"), "{opened:?}");
     let opened = opened.json();

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use foretune_core::predict::onnx;
+use foretune_core::predict::predictor::{ForecastOptions, Predictor};
+use foretune_core::runs::{Knowledge, Known, Reading, RunRecord, before_any_probe};
 use foretune_tests::{Finished, foretune, synthetic};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -137,6 +139,72 @@ fn a_forecast_says_what_the_contract_promises_and_sharpens_with_a_trace() {
         end(1) - end(0)
     };
     assert!(width(&after) < width(&before), "{before} {after}");
+}
+
+/// 600 rows as in `data`, 120 of them again and 30 without an answer: mended, they are `data` again.
+#[test]
+fn fixes_are_forecast_from_the_mended_data() {
+    let place = tempfile::tempdir().unwrap();
+    let clean = data(place.path());
+    let rows = std::fs::read_to_string(&clean).unwrap();
+    let again: Vec<&str> = rows.lines().take(120).collect();
+    let empty: Vec<Value> =
+        (0..30).map(|row| json!({"prompt": format!("Is item {row} blue?"), "completion": ""})).collect();
+    let empty = synthetic::lines(&empty);
+    let spoiled = write(place.path(), "spoiled.jsonl", format!("{rows}{}\n{empty}", again.join("\n")));
+    let asked = |file: &Path, more: &[&str]| {
+        let predictor = predictor();
+        let fixed = ["forecast", text(file), "--predictor", text(&predictor), "--json"];
+        foretune(&[fixed.as_slice(), more].concat())
+    };
+    let before = asked(&spoiled, &[]).json();
+    let fixed = asked(&spoiled, &["--fix", "drop_exact_duplicates,drop_empty_answers"]).json();
+    assert_eq!(fixed["score"], asked(&clean, &[]).json()["score"]);
+    assert_eq!(fixed["fixed"]["score_before"], before["score"]);
+    assert_eq!(fixed["fixed"]["changes"]["rows_written"], 600);
+    assert_eq!(before["fixed"], Value::Null);
+    let trace = trace(place.path(), &synthetic::runs(2)[0]);
+    let both = asked(&spoiled, &["--fix", "safe", "--trace", text(&trace)]);
+    assert!(both.code == 2 && both.stderr.contains("--trace"), "{both:?}");
+}
+
+/// What clean rows are worth is what the forecasts of a probe with and without them say.
+#[test]
+fn the_worth_of_clean_rows_is_that_of_the_intervals() {
+    let bytes = std::fs::read(predictor()).unwrap();
+    let predictor = Predictor::load(&bytes, |_| false).unwrap();
+    let run: RunRecord = serde_json::from_value(synthetic::runs(8)[6].clone()).unwrap();
+    let readings: Vec<_> = run.readings.iter().filter(|reading| reading.step <= 50).cloned().collect();
+    let plan = before_any_probe(&run.features);
+    let known = Known {
+        plan: &plan,
+        proxy: None,
+        base_score: None,
+        readings: &readings,
+        total_steps: run.total_steps,
+    };
+    let certainty = predictor.certainty(&known).unwrap().unwrap();
+    assert!(certainty.with.measured && certainty.without.measured && (certainty.step - 50.0).abs() < 1e-9);
+    assert!(certainty.with.points < certainty.without.points, "{certainty:?}");
+    for (side, knowledge) in [(certainty.with, Knowledge::Clean), (certainty.without, Knowledge::Blind)] {
+        let vector = known.at(knowledge, readings.len());
+        let forecast = predictor.forecast(&vector, &ForecastOptions::default()).unwrap();
+        let (low, high) = forecast.interval.unwrap();
+        // An end at the range of scores cuts the interval.
+        let half = (forecast.score - low).max(high - forecast.score);
+        assert!((half - side.points).abs() < 1e-9, "{half} {side:?}");
+    }
+    let before = predictor.certainty(&Known { readings: &[], ..known }).unwrap().unwrap();
+    assert!(!before.with.measured && !before.without.measured && before.with.points < before.without.points);
+    let blind: Vec<Reading> = readings
+        .iter()
+        .map(|reading| Reading {
+            features: reading.features.clone().without(|name| name.starts_with("eval_")),
+            ..*reading
+        })
+        .collect();
+    let halfway = predictor.certainty(&Known { readings: &blind, ..known }).unwrap().unwrap();
+    assert!(halfway.without.measured && !halfway.with.measured);
 }
 
 #[test]

@@ -179,6 +179,43 @@ fn a_probe_on_quantised_weights_learns_too() {
     assert!(refused.code == 2 && refused.stderr.contains("expected 8 or 4"), "{refused:?}");
 }
 
+/// The record names what was set aside, and the same command chooses the same rows again.
+#[test]
+fn rows_set_aside_are_recorded_and_chosen_again() {
+    let place = Place::create();
+    let rows = place.text("rows.jsonl");
+    let probe = |more: &[&str]| {
+        let asked =
+            ["probe", &rows, "--model", "tiny", "--device", "cpu", "--steps", "2", "--batch", "4", "--json"];
+        foretune(&[asked.as_slice(), more].concat())
+    };
+    let trace = place.text("aside.trace");
+    let parts = place.text("parts");
+    let first = probe(&["--set-aside", "15", "--out", &trace, "--set-aside-to", &parts]).json();
+    let lines = |name: &str| -> Vec<String> {
+        fs::read_to_string(place.at("parts").join(name)).unwrap().lines().map(str::to_owned).collect()
+    };
+    let (training, evaluation) = (lines("training.jsonl"), lines("evaluation.jsonl"));
+    assert_eq!((training.len(), evaluation.len()), (75, 15));
+    assert!(evaluation.iter().all(|row| !training.contains(row)));
+    assert_eq!(first["set_aside"]["rows"], 15);
+    assert_eq!(first["set_aside"]["seed"], 0);
+    assert!(first["features"]["eval_loss"].as_f64().is_some(), "{first}");
+    let header: Value =
+        serde_json::from_str(fs::read_to_string(&trace).unwrap().lines().next().unwrap()).unwrap();
+    assert_eq!((&header["set_aside"], &header["evaluation"]), (&first["set_aside"], &15.into()));
+    assert_eq!(header["rows"], 75);
+    let again = probe(&["--set-aside", "15"]).json();
+    assert_eq!((&again["set_aside"], &again["features"]), (&first["set_aside"], &first["features"]));
+    let other = probe(&["--set-aside", "15", "--set-aside-seed", "3"]).json();
+    assert_ne!(other["set_aside"]["fingerprint"], first["set_aside"]["fingerprint"]);
+    assert_eq!(probe(&["--set-aside", "auto"]).json()["set_aside"]["rows"], 18);
+    let both = probe(&["--set-aside", "15", "--eval", &place.text("test.jsonl")]);
+    assert!(both.code == 2 && both.stderr.contains("--eval"), "{both:?}");
+    let long = probe(&["--set-aside", "15", "--max-tokens", "3"]);
+    assert!(long.code == 2 && long.stderr.contains("give clean rows with --eval"), "{long:?}");
+}
+
 #[test]
 fn indicators_of_a_base_model_are_measured_without_training() {
     let place = Place::create();

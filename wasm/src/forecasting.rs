@@ -1,11 +1,14 @@
 //! A predictor and what it says of a candidate: forecast, what-if, links. Requests and answers are JSON.
 
+use foretune_core::advice::FIXES;
+use foretune_core::check::usual_rows;
 use foretune_core::describe::Bar;
 use foretune_core::features::{FEATURES, FeatureVector};
 use foretune_core::imports::import;
+use foretune_core::links::preview::Preview;
 use foretune_core::links::{About, Link, LinkError, predictor_hash, qr};
 use foretune_core::predict::changes::cheap_changes;
-use foretune_core::predict::predictor::{ForecastOptions, Predictor};
+use foretune_core::predict::predictor::{Forecast, ForecastOptions, Predictor};
 use foretune_core::predict::verdict::MistakeCosts;
 use foretune_core::runs::{Known, Reading, RecipeNumbers, TraceError, plan_features, read_trace};
 use serde::Deserialize;
@@ -100,11 +103,12 @@ fn share_beyond(bars: &[Bar], limit: u64) -> Option<f64> {
     (rows > 0).then(|| bars.iter().map(beyond).sum::<f64>() / rows as f64)
 }
 
-/// Units and words of the features a forecast speaks of.
+/// Units and words of the features a forecast speaks of, the recipe that a form starts from, and what each fix mends.
 #[wasm_bindgen]
 pub fn features() -> String {
     let all: Vec<_> = FEATURES.iter().flat_map(|group| group.iter()).collect();
-    json!({ "features": all, "recipe": RecipeNumbers::default() }).to_string()
+    let fixes: std::collections::BTreeMap<_, _> = FIXES.into_iter().collect();
+    json!({ "features": all, "recipe": RecipeNumbers::default(), "fixes": fixes }).to_string()
 }
 
 #[wasm_bindgen]
@@ -174,8 +178,39 @@ impl Forecasting {
         Ok(json!(points).to_string())
     }
 
+    /// What evaluation rows are worth to a probe of this candidate; `null` where the predictor does not tell.
+    pub fn certainty(&self, request: &str) -> Result<String, JsValue> {
+        let request = Request::read(request)?;
+        let plan = request.plan();
+        let certainty = self.predictor.certainty(&request.known(&plan)).map_err(Failure::from)?;
+        Ok(json!(certainty).to_string())
+    }
+
     /// `about`: model, fingerprint and name as JSON.
     pub fn make_link(&self, request: &str, about: &str) -> Result<String, JsValue> {
+        let (link, _) = self.linked(request, about)?;
+        Ok(link.to_text().map_err(Failure::from)?)
+    }
+
+    /// The forecast as a card: its drawing, and the files it can be kept as. `page`: the address before the `#`.
+    pub fn card_of(&self, request: &str, about: &str, page: &str) -> Result<String, JsValue> {
+        let (link, forecast) = self.linked(request, about)?;
+        let address = format!("{page}{}", link.to_text().map_err(Failure::from)?);
+        let preview = Preview::of(&link, &forecast, &address);
+        let (drawing, svg, html) = (preview.drawing(), preview.svg(), preview.html());
+        Ok(json!({ "drawing": drawing, "svg": svg, "html": html, "words": preview.sentence() }).to_string())
+    }
+
+    /// A link beside its forecast as it is computed here.
+    pub fn open_link(&self, text: &str) -> Result<String, JsValue> {
+        let link = Link::parse(text).map_err(Failure::from)?;
+        let is_own = link.predictor == self.hash;
+        opened(link, is_own.then_some(&self.predictor))
+    }
+}
+
+impl Forecasting {
+    fn linked(&self, request: &str, about: &str) -> Result<(Link, Forecast), Failure> {
         #[derive(Deserialize)]
         struct Told {
             model: Option<String>,
@@ -189,16 +224,14 @@ impl Forecasting {
         let known = request.known(&plan);
         let vector = latest(&known);
         let made = Link::make(&self.predictor, self.hash.clone(), &vector, &request.options(), about);
-        let (link, _) = made.map_err(Failure::from)?;
-        Ok(link.to_text().map_err(Failure::from)?)
+        Ok(made?)
     }
+}
 
-    /// A link beside its forecast as it is computed here.
-    pub fn open_link(&self, text: &str) -> Result<String, JsValue> {
-        let link = Link::parse(text).map_err(Failure::from)?;
-        let is_own = link.predictor == self.hash;
-        opened(link, is_own.then_some(&self.predictor))
-    }
+/// How many rows are set aside of so many, where nobody says.
+#[wasm_bindgen]
+pub fn usual_aside(rows: f64) -> f64 {
+    usual_rows(rows as u64) as f64
 }
 
 /// A link without its predictor: everything is only claimed.

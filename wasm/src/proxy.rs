@@ -1,6 +1,7 @@
 //! A probe of the bundled tiny model, a step at a time, so that the worker can pass on each as it comes.
 //! The same rows, the same steps and the same lines as `foretune probe --model tiny` gives.
 
+use foretune_core::check::{Aside, Fate, TooFewClean, Wish};
 use foretune_core::formats;
 use foretune_core::runs::HELD_OUT_ROWS;
 use foretune_core::schema::Mapping;
@@ -16,7 +17,7 @@ use serde_json::{Value, json};
 use tokenizers::Tokenizer;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 
-use crate::failure::Failure;
+use crate::failure::{Failure, sentence};
 use crate::source::{JsSource, SliceReader};
 
 /// What the command line takes as flags, with its defaults.
@@ -27,11 +28,13 @@ struct Options {
     steps: u64,
     eval_rows: usize,
     mapping: Option<String>,
+    /// Where there is no evaluation file.
+    set_aside: Option<Wish>,
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { recipe: Recipe::default(), steps: 100, eval_rows: 500, mapping: None }
+        Self { recipe: Recipe::default(), steps: 100, eval_rows: 500, mapping: None, set_aside: None }
     }
 }
 
@@ -60,11 +63,11 @@ impl Base {
 
     fn rows(
         &self,
-        file: SliceReader,
+        file: &SliceReader,
         mapping: Option<&Mapping>,
-        sampling: Sampling,
+        sampling: Sampling<'_>,
     ) -> Result<Dataset, Failure> {
-        let opened = formats::open(JsSource::from(file))?;
+        let opened = formats::open(JsSource::from(file.clone()))?;
         let mut encode = |text: &str| self.encode(text);
         let dataset = rows::rows_of(opened, self.template, &mut encode, mapping, sampling)?;
         if dataset.rows.is_empty() {
@@ -74,6 +77,18 @@ impl Base {
             ));
         }
         Ok(dataset)
+    }
+
+    fn set_aside(
+        &self,
+        file: &SliceReader,
+        mapping: Option<&Mapping>,
+        sequence_length: usize,
+        wish: Wish,
+    ) -> Result<Aside, Failure> {
+        let mut open = || Ok(formats::open(JsSource::from(file.clone()))?);
+        let mut encode = |text: &str| self.encode(text);
+        rows::choose_aside(&mut open, self.template, &mut encode, mapping, sequence_length, wish)
     }
 }
 
@@ -133,13 +148,22 @@ impl ProxyProbe {
         let base = Base::read(config, weights, tokenizer)?;
         let wanted = (options.steps as usize).saturating_mul(recipe.batch_size).saturating_add(HELD_OUT_ROWS);
         let sampling = Sampling::new(wanted, &recipe);
-        let dataset = base.rows(file, mapping.as_ref(), sampling)?;
-        let clean = match evaluation {
-            None => Vec::new(),
-            Some(file) => {
+        let mapping = mapping.as_ref();
+        let wish = options.set_aside.filter(|_| evaluation.is_none());
+        let aside =
+            wish.map(|wish| base.set_aside(&file, mapping, recipe.sequence_length, wish)).transpose()?;
+        let part = |fate| aside.as_ref().map(|aside| (aside, fate));
+        let dataset = base.rows(&file, mapping, Sampling { part: part(Fate::Stays), ..sampling })?;
+        let clean = match (evaluation, part(Fate::Aside)) {
+            (Some(file), _) => {
                 let sampling = Sampling { rows: options.eval_rows, ..sampling };
-                base.rows(file, mapping.as_ref(), sampling)?.rows
+                base.rows(&file, mapping, sampling)?.rows
             }
+            (None, Some(part)) => {
+                let sampling = Sampling { rows: usize::MAX, part: Some(part), ..sampling };
+                base.rows(&file, mapping, sampling)?.rows
+            }
+            (None, None) => Vec::new(),
         };
         let usable = dataset.usable as usize;
         let (held_out, train) = rows::split(dataset.rows, usable);
@@ -151,6 +175,7 @@ impl ProxyProbe {
         let mut start = json!({
             "type": "start", "trace_version": 1, "rows": usable, "skipped": dataset.skipped, "truncated": dataset.truncated,
             "sampled": train.len(), "held_out": held_out.len(), "evaluation": clean.len(),
+            "set_aside": aside.as_ref().map(|aside| &aside.record), "copies_left_out": dataset.copies,
             "total_steps": options.total_steps, "stop_after": options.stop_after, "depths": options.depths,
         });
         let data = RunData { train, held_out, evaluation: clean, general };
@@ -174,6 +199,15 @@ impl ProxyProbe {
             line = Some(end_line(self.trainer.steps_done(), reason));
         }
         Ok(line)
+    }
+}
+
+impl From<TooFewClean> for Failure {
+    fn from(error: TooFewClean) -> Self {
+        Self::new(
+            sentence(&error.to_string()),
+            "Choose an evaluation file in the options, or probe without one",
+        )
     }
 }
 

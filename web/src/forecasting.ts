@@ -154,6 +154,49 @@ export interface About {
   name: string | null;
 }
 
+/** Half-widths of the interval with evaluation rows and without. */
+export interface Certainty {
+  coverage: number;
+  step: number;
+  with: HalfWidth;
+  without: HalfWidth;
+}
+
+interface HalfWidth {
+  points: number;
+  /** By the readings at hand, not by those of an average probe. */
+  measured: boolean;
+}
+
+export type CardShape = { fill: string; x: number; y: number } & (
+  | { kind: "rect"; width: number; height: number }
+  | { kind: "circle"; radius: number }
+  | { kind: "text"; size: number; bold: boolean; anchor: "start" | "middle" | "end"; text: string }
+  | { kind: "path"; scale: number; path: string }
+);
+
+export interface CardDrawing {
+  width: number;
+  height: number;
+  shapes: CardShape[];
+}
+
+/** A forecast as a card, drawn and as files. */
+export interface ForecastCard {
+  drawing: CardDrawing;
+  svg: string;
+  html: string;
+  words: string;
+}
+
+/** What the package knows beside any predictor. */
+interface Words {
+  features: Feature[];
+  recipe: RecipeNumbers;
+  /** Findings by the fix that mends them. */
+  fixes: Record<string, string[]>;
+}
+
 export interface Recalibration {
   runs: number;
   offset: number;
@@ -170,7 +213,7 @@ declare const SHIPPED_PREDICTORS: readonly string[];
 export class Predictors {
   private readonly caller = new Caller(FORECAST_SCRIPT, "Forecasts");
   private readonly adjuster = new Caller(RECALIBRATE_SCRIPT, "Recalibrations");
-  private words: Promise<{ features: Feature[]; recipe: RecipeNumbers }> | null = null;
+  private words: Promise<Words> | null = null;
   /** `origin`: hash of the file that a recalibrated one was made from, which is `recalibrated`. */
   held: { name: string; file: PredictorFile; origin: string; recalibrated: Uint8Array | null } | null = null;
 
@@ -210,8 +253,23 @@ export class Predictors {
   }
 
   /** Units and words of features, and the recipe a form starts from. */
-  known(): Promise<{ features: Feature[]; recipe: RecipeNumbers }> {
-    return (this.words ??= this.caller.call<string>("features").then((text) => JSON.parse(text) as { features: Feature[]; recipe: RecipeNumbers }));
+  known(): Promise<Words> {
+    return (this.words ??= this.caller.call<string>("features").then((text) => JSON.parse(text) as Words));
+  }
+
+  /** How many rows of so many are usually set aside. */
+  usualAside(rows: number): Promise<number> {
+    return this.caller.call<number>("usualAside", rows);
+  }
+
+  /** Null where the predictor does not tell. */
+  async certainty(request: ForecastRequest): Promise<Certainty | null> {
+    return JSON.parse(await this.caller.call<string>("certainty", JSON.stringify(request))) as Certainty | null;
+  }
+
+  /** `page`: the address that the link goes behind. */
+  async card(request: ForecastRequest, about: About, page: string): Promise<ForecastCard> {
+    return JSON.parse(await this.caller.call<string>("card", JSON.stringify(request), JSON.stringify(about), page)) as ForecastCard;
   }
 
   async forecast(request: ForecastRequest): Promise<Forecasted> {

@@ -6,6 +6,7 @@ import type { Catalogue } from "./catalogue.js";
 import { CheckClient, type Recognised, type ReportMessage } from "./check-client.js";
 import type { Answer, Offer } from "./choosing.js";
 import { h, replace } from "./dom.js";
+import { FixedFile } from "./fixes.js";
 import { Predictors, type Reading } from "./forecasting.js";
 import { forecastLink, readFragment, writeFragment, type Shared } from "./fragment.js";
 import { listenToKeys } from "./keyboard.js";
@@ -45,6 +46,8 @@ let view: ReportView | null = null;
 let waiting: ReportMessage | null = null;
 /** Readings of a trace that came before its dataset did. */
 let readings: { name: string; list: Reading[] } | null = null;
+/** The file that is being looked at, as fixes would make it. */
+let fixedFile: FixedFile | null = null;
 /** The link that is being looked at. */
 let link: string | null = forecastLink(location.hash);
 /** What was begun last: an answer to anything before it comes too late. */
@@ -104,6 +107,7 @@ function say(text: string): void {
 
 function showStart(): void {
   client.stop();
+  fixedFile?.stop();
   turn += 1;
   file = link = null;
   view = progress = waiting = null;
@@ -241,6 +245,7 @@ function checkOptions(): CheckOptions {
 
 function begin(chosen: File): void {
   client.stop();
+  fixedFile?.stop();
   turn += 1;
   file = chosen;
   link = null;
@@ -269,7 +274,15 @@ function showReport(message: ReportMessage): void {
     file: async () => (COLUMNAR.has(report.format ?? "") ? (await client.clean({})).blob : checked),
     evaluation: () => options.choices().evaluation,
     mapping: () => mapping,
+    rowsValid: report.rows_valid,
+    usualAside: () => predictors.usualAside(report.rows_valid),
+    certainty: async () => view?.forecast?.certainty(),
   }) : null;
+  fixedFile?.stop();
+  fixedFile = new FixedFile((fixes) => client.clean(fixes), () => {
+    const { evaluation, tokenizer } = options.choices();
+    return { evaluation, tokenizer, options: checkOptions() };
+  });
   view = reportView({ file, message, report, catalogue, optionsElement: options.element, probe: probe && [agents.connect.element, probe, agents.jobs.element] }, {
     rows: (wanted) => client.rows(wanted),
     onOpenFinding(code) {
@@ -287,6 +300,8 @@ function showReport(message: ReportMessage): void {
     clean: (fixes) => client.clean(fixes),
     predictors,
     onPredictor: (chosen) => void takeFile(chosen),
+    onForecast: () => agents.forecastChanged(),
+    fixedFile,
   });
   if (readings) view.forecast?.setReadings(readings.name, readings.list);
   replace(main, view.element);

@@ -11,10 +11,13 @@ use foretune_core::predict::predictor::{self, ForecastOptions, Predictor, WhatIf
 use foretune_core::predict::verdict::{MistakeCosts, Verdict};
 use foretune_core::runs::{Known, Reading};
 use foretune_core::schema::Mapping;
+use foretune_core::words::grouped;
+use serde_json::json;
 
 use super::Answer;
 use super::check::{eval_index, parse_mapping};
 use crate::candidate::{self, Candidate, Plan};
+use crate::checking::Fix;
 use crate::training::RecipeFlags;
 use crate::weights::ModelFolder;
 use crate::{files, terminal};
@@ -49,6 +52,9 @@ pub struct Forecast {
     cost_wasted: f64,
     #[arg(long, value_name = "COST", default_value_t = 1.0)]
     cost_missed: f64,
+    /// Forecast the data as they are once these fixes of `check --clean` were made: described anew, not guessed
+    #[arg(long, value_name = "FIX,…", value_delimiter = ',', conflicts_with = "trace")]
+    fix: Vec<Fix>,
     #[command(flatten)]
     recipe: RecipeFlags,
     /// Print the forecast as JSON
@@ -98,6 +104,10 @@ impl Forecast {
     }
 
     pub fn prepare(&self) -> Result<Prepared> {
+        self.prepare_with(&self.fix)
+    }
+
+    fn prepare_with(&self, fixes: &[Fix]) -> Result<Prepared> {
         let (predictor, predictor_hash) = load_predictor(self.predictor.as_deref())?;
         let model = self.model.as_deref().map(ModelFolder::open).transpose()?;
         let mapping = self.map.as_ref();
@@ -109,6 +119,7 @@ impl Forecast {
             eval: eval.as_ref(),
             model: model.as_ref(),
             recipe: &recipe,
+            fixes,
         };
         let readings = match &self.trace {
             Some(path) => candidate::readings(path)?,
@@ -140,11 +151,33 @@ pub fn run(arguments: &Forecast) -> Result<Answer> {
     let vector = prepared.vector();
     let forecast = prepared.predictor.forecast(&vector, &prepared.options)?;
     let changes = prepared.predictor.what_if(&prepared.known(), &cheap_changes(&prepared.plan.features))?;
+    let fixed = match &prepared.plan.changes {
+        Some(changes) => {
+            let before = arguments.prepare_with(&[])?;
+            let unfixed = before.predictor.forecast(&before.vector(), &before.options)?;
+            Some((changes, unfixed, forecast.score))
+        }
+        None => None,
+    };
     if arguments.json {
         let mut value = serde_json::to_value(&forecast)?;
         value["what_if"] = serde_json::to_value(&changes)?;
+        if let Some((changes, unfixed, score)) = fixed {
+            value["fixed"] =
+                json!({"changes": changes, "score_before": unfixed.score, "gain": score - unfixed.score});
+        }
         terminal::data(&serde_json::to_string_pretty(&value)?)?;
     } else {
+        if let Some((changes, unfixed, score)) = fixed {
+            terminal::data(&format!(
+                "with the fixes: {} of {} rows, {} changed; {:+.1} points against {:.1} without them",
+                grouped(changes.rows_written),
+                grouped(changes.rows_read),
+                grouped(changes.rows_changed),
+                score - unfixed.score,
+                unfixed.score
+            ))?;
+        }
         terminal::data(&text(&forecast, &vector, &changes))?;
     }
     Ok(answer(&forecast))

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
+use foretune_core::links::preview::Preview;
 use foretune_core::links::{About, Link, Opened};
 use foretune_core::predict::changes::cheap_changes;
 use foretune_core::predict::predictor::WhatIf;
@@ -12,7 +13,7 @@ use serde_json::json;
 
 use super::Answer;
 use super::forecast::{self, Forecast};
-use crate::terminal;
+use crate::{files, terminal};
 
 /// Share a forecast as a link, or open one
 #[derive(Debug, Args)]
@@ -41,6 +42,32 @@ struct Make {
     /// Address of the page that opens it
     #[arg(long, value_name = "ADDRESS", default_value = "")]
     page: String,
+    /// Write the forecast as a card for chat and papers: .svg, or .html with the link beside it
+    #[arg(long, value_name = "FILE", value_parser = parse_card)]
+    card: Option<Card>,
+}
+
+#[derive(Debug, Clone)]
+struct Card {
+    path: PathBuf,
+    kind: CardKind,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum CardKind {
+    Svg,
+    Html,
+}
+
+fn parse_card(text: &str) -> Result<Card, String> {
+    let path = PathBuf::from(text);
+    let suffix = path.extension().map(|suffix| suffix.to_string_lossy().to_lowercase());
+    let kind = match suffix.as_deref() {
+        Some("svg") => CardKind::Svg,
+        Some("html" | "htm") => CardKind::Html,
+        _ => return Err("expected a name that ends in .svg or .html (a page saves it as PNG)".to_owned()),
+    };
+    Ok(Card { path, kind })
 }
 
 /// Compute a link's forecast again, and tell what cannot be computed again
@@ -77,6 +104,15 @@ fn make(arguments: &Make) -> Result<Answer> {
     let (link, forecast) =
         Link::make(&prepared.predictor, prepared.predictor_hash.clone(), &vector, &prepared.options, about)?;
     let text = format!("{}{}", arguments.page, link.to_text()?);
+    if let Some(Card { path, kind }) = &arguments.card {
+        let preview = Preview::of(&link, &forecast, &text);
+        let content = match kind {
+            CardKind::Svg => preview.svg(),
+            CardKind::Html => preview.html(),
+        };
+        files::write_atomically(path, content.as_bytes())?;
+        terminal::note(&format!("wrote {}", path.display()));
+    }
     if arguments.forecast.is_json() {
         let value = json!({ "link": text, "characters": text.chars().count(), "forecast": forecast });
         terminal::data(&serde_json::to_string_pretty(&value)?)?;

@@ -4,7 +4,9 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
+use foretune_core::check::{AsideRecord, Fate, Wish};
 use foretune_core::features::FeatureVector;
+use foretune_core::limits;
 use foretune_core::runs::HELD_OUT_ROWS;
 use foretune_engine::selftest::self_test;
 use foretune_engine::{LoadOptions, RunData, RunOptions, Trainer};
@@ -13,7 +15,9 @@ use serde_json::{Value, json};
 use super::Answer;
 use super::indicators::Indicators;
 use crate::devices::{self, DeviceChoice};
-use crate::training::{RecipeFlags, Run, Sampling, beside, drive, general_rows, read_rows, split};
+use crate::training::{
+    RecipeFlags, Run, Sampling, beside, drive, general_rows, read_rows, set_aside, split, write_parts,
+};
 use crate::weights::ModelFolder;
 use crate::{files, job, terminal};
 
@@ -23,6 +27,22 @@ enum Stop {
     Auto,
     /// After --steps whatever the length of the full run
     Never,
+}
+
+/// How many rows are set aside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum SetAside {
+    Usual,
+    Rows(u64),
+}
+
+fn parse_set_aside(text: &str) -> Result<SetAside, String> {
+    let most = limits::MAX_SET_ASIDE_ROWS as u64;
+    match text.parse() {
+        Ok(rows) if (1..=most).contains(&rows) => Ok(SetAside::Rows(rows)),
+        _ if text == "auto" => Ok(SetAside::Usual),
+        _ => Err(format!("expected a number of rows from 1 to {most}, or auto")),
+    }
 }
 
 /// Train a few steps on a sample and record everything that tells how the full run would end
@@ -42,6 +62,16 @@ pub struct Probe {
     /// At most this many clean rows are read
     #[arg(long, value_name = "N", default_value_t = 500)]
     eval_rows: usize,
+    /// Without --eval: set so many clean rows of the file aside, or `auto` for the usual number, and train on the
+    /// rest without their copies
+    #[arg(long, value_name = "N", value_parser = parse_set_aside, conflicts_with_all = ["eval", "indicators", "sampled_from"])]
+    set_aside: Option<SetAside>,
+    /// Chooses which rows are set aside
+    #[arg(long, value_name = "N", default_value_t = 0, requires = "set_aside")]
+    set_aside_seed: u64,
+    /// Write what the full run trains on and is judged by: training.jsonl and evaluation.jsonl
+    #[arg(long, value_name = "FOLDER", requires = "set_aside")]
+    set_aside_to: Option<PathBuf>,
     #[arg(long, value_name = "N", default_value_t = 100)]
     steps: u64,
     #[arg(long, value_enum, default_value_t = Stop::Auto)]
@@ -91,18 +121,39 @@ pub fn run(arguments: &Probe) -> Result<Answer> {
     let wanted =
         usize::try_from(arguments.steps)?.saturating_mul(recipe.batch_size).saturating_add(HELD_OUT_ROWS);
     let sampling = Sampling::new(wanted, &recipe);
+    let wish = arguments.set_aside.map(|set_aside| Wish {
+        rows: match set_aside {
+            SetAside::Usual => None,
+            SetAside::Rows(rows) => Some(rows),
+        },
+        seed: arguments.set_aside_seed,
+    });
+    let mapping = arguments.map.as_ref();
+    let aside = wish
+        .map(|wish| set_aside(&arguments.file, &folder, mapping, recipe.sequence_length, wish))
+        .transpose()?;
+    if let (Some(folder), Some(aside)) = (&arguments.set_aside_to, &aside) {
+        for path in write_parts(&arguments.file, mapping, aside, folder)? {
+            terminal::note(&format!("wrote {}", path.display()));
+        }
+    }
+    let part = |fate| aside.as_ref().map(|aside| (aside, fate));
     let is_sample = arguments.sampled_from.is_some();
-    let sampling_file = Sampling { in_order: is_sample, ..sampling };
-    let mut dataset = read_rows(&arguments.file, &folder, arguments.map.as_ref(), sampling_file)?;
+    let sampling_file = Sampling { in_order: is_sample, part: part(Fate::Stays), ..sampling };
+    let mut dataset = read_rows(&arguments.file, &folder, mapping, sampling_file)?;
     if let Some(rows) = arguments.sampled_from {
         dataset.usable = rows.saturating_sub(dataset.skipped).max(dataset.usable);
     }
-    let evaluation = match &arguments.eval {
-        Some(path) => {
+    let evaluation = match (&arguments.eval, part(Fate::Aside)) {
+        (Some(path), _) => {
             let sampling = Sampling { rows: arguments.eval_rows, ..sampling };
-            read_rows(path, &folder, arguments.map.as_ref(), sampling)?.rows
+            read_rows(path, &folder, mapping, sampling)?.rows
         }
-        None => Vec::new(),
+        (None, Some(part)) => {
+            let sampling = Sampling { rows: usize::MAX, part: Some(part), ..sampling };
+            read_rows(&arguments.file, &folder, mapping, sampling)?.rows
+        }
+        (None, None) => Vec::new(),
     };
     let usable = usize::try_from(dataset.usable)?;
     let (held_out, train) = split(dataset.rows, usable);
@@ -130,12 +181,20 @@ pub fn run(arguments: &Probe) -> Result<Answer> {
         "sampled": train.len(),
         "held_out": held_out.len(),
         "evaluation": evaluation.len(),
+        "set_aside": aside.as_ref().map(|aside| &aside.record),
+        "copies_left_out": dataset.copies,
         "recipe": recipe,
         "total_steps": options.total_steps,
     });
+    if let Some(AsideRecord { rows, seed, .. }) = aside.as_ref().map(|aside| &aside.record) {
+        let copies = dataset.copies;
+        terminal::note(&format!(
+            "{rows} clean rows set aside (seed {seed}), {copies} copies of them left out"
+        ));
+    }
     if evaluation.is_empty() {
         terminal::note(
-            "no --eval: without clean rows a probe tells little more than the untrained model does",
+            "no --eval and no --set-aside: without clean rows a probe tells little more than the untrained model does",
         );
     }
     let general = general_rows(&folder, recipe.sequence_length)?;
@@ -157,6 +216,7 @@ pub fn run(arguments: &Probe) -> Result<Answer> {
         "tokens_per_second": finite(outcome.tokens_per_second),
         "peak_memory_bytes": devices::peak_memory_bytes(),
         "stopped_because": outcome.stopped,
+        "set_aside": aside.as_ref().map(|aside| &aside.record),
         "total_steps": trainer.options.total_steps,
     });
     if arguments.json {

@@ -120,6 +120,16 @@ fn probe(line: &mut Line<'_>, spec: &ProbeSpec, folder: &Path) -> Result<(), Ref
     line.flag("out", text(&folder.join(TRACE))?);
     line.file_flag("eval", spec.eval.as_ref())?;
     line.maybe("eval-rows", spec.eval_rows);
+    if let Some(wish) = &spec.set_aside {
+        if spec.eval.is_some() {
+            return Err(Refusal::new(
+                Rule::BadJob,
+                "rows are set aside only where there is no evaluation file",
+            ));
+        }
+        line.flag("set-aside", wish.rows.map_or_else(|| "auto".to_owned(), |rows| rows.to_string()));
+        line.flag("set-aside-seed", wish.seed);
+    }
     line.maybe("steps", spec.steps);
     line.maybe(
         "stop",
@@ -193,6 +203,7 @@ fn text(path: &Path) -> Result<String, Refusal> {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
+    use foretune_core::check::Wish;
     use foretune_core::wire::{DeviceWish, PullSpec, Sampled};
 
     use super::*;
@@ -236,12 +247,26 @@ mod tests {
                 sampled: Some(Sampled { rows: 9, fingerprint: "90c1f5e2a7d34b68".into() }),
                 eval: Some(data.clone()),
                 eval_rows: Some(3),
+                set_aside: None,
                 model: "--device=cuda".into(),
                 steps: Some(4),
                 stop: Some(StopRule::Never),
                 device: Some(DeviceWish::Cpu),
                 map: map.clone(),
                 recipe: recipe.clone(),
+            })),
+            JobSpec::Probe(Box::new(ProbeSpec {
+                data: data.clone(),
+                sampled: None,
+                eval: None,
+                eval_rows: None,
+                set_aside: Some(Wish { rows: None, seed: 5 }),
+                model: "tiny".into(),
+                steps: None,
+                stop: None,
+                device: None,
+                map: None,
+                recipe: RecipeSpec::default(),
             })),
             JobSpec::Tune(Box::new(TuneSpec {
                 data: data.clone(),

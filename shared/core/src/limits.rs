@@ -53,6 +53,8 @@ pub const MAX_SAMPLE_BYTES: usize = 2 << 20;
 pub const MAX_SAMPLE_EVAL_ROWS: usize = 1024;
 /// Different evaluation prompts that training rows are compared with.
 pub const MAX_TRACKED_EVAL_ROWS: usize = 57_343;
+/// Rows of a file that are set aside as evaluation rows.
+pub const MAX_SET_ASIDE_ROWS: usize = 5000;
 /// One predictor file. The largest sensible one (thousands of trees) is below a tenth of this.
 pub const MAX_ONNX_BYTES: usize = 32 << 20;
 /// Nodes, constants, inputs or attributes of an ONNX graph.

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use foretune_core::check::{Aside, Candidates, Fate, TooFewClean, Wish};
 use foretune_core::formats::{FormatError, Opened};
 use foretune_core::hash::{combine, hash_bytes};
 use foretune_core::runs::held_out_rows;
@@ -16,7 +17,7 @@ use crate::recipe::Recipe;
 use crate::template::Template;
 
 #[derive(Debug, Clone, Copy)]
-pub struct Sampling {
+pub struct Sampling<'a> {
     /// At most this many rows are kept.
     pub rows: usize,
     pub seed: u64,
@@ -24,11 +25,13 @@ pub struct Sampling {
     pub sequence_length: usize,
     /// Take rows as they stand: they were put in the order of their hashes before.
     pub in_order: bool,
+    /// Of a file whose rows were divided, those of this fate.
+    pub part: Option<(&'a Aside, Fate)>,
 }
 
-impl Sampling {
+impl Sampling<'_> {
     pub fn new(rows: usize, recipe: &Recipe) -> Self {
-        Self { rows, seed: recipe.seed, sequence_length: recipe.sequence_length, in_order: false }
+        Self { rows, seed: recipe.seed, sequence_length: recipe.sequence_length, in_order: false, part: None }
     }
 }
 
@@ -41,6 +44,8 @@ pub struct Dataset {
     /// Records that are broken, of no known shape, or have nothing to train on once cut.
     pub skipped: u64,
     pub truncated: u64,
+    /// Records left out because they say what a row set aside says.
+    pub copies: u64,
     /// Sum of all records' hashes: the same for the same rows in any order.
     pub fingerprint: u64,
 }
@@ -51,9 +56,10 @@ pub fn rows_of<S: ByteSource, E: From<FormatError>>(
     template: Template,
     encode: &mut dyn FnMut(&str) -> Result<Vec<u32>, E>,
     mapping: Option<&Mapping>,
-    sampling: Sampling,
+    sampling: Sampling<'_>,
 ) -> Result<Dataset, E> {
-    let mut dataset = Dataset { rows: Vec::new(), usable: 0, skipped: 0, truncated: 0, fingerprint: 0 };
+    let mut dataset =
+        Dataset { rows: Vec::new(), usable: 0, skipped: 0, truncated: 0, copies: 0, fingerprint: 0 };
     let mut kept: BTreeMap<(u64, u64), Row> = BTreeMap::new();
     each_example::<S, E>(opened, mapping, &mut |hash, number, example| {
         dataset.fingerprint = dataset.fingerprint.wrapping_add(hash);
@@ -61,6 +67,14 @@ pub fn rows_of<S: ByteSource, E: From<FormatError>>(
             dataset.skipped += 1;
             return Ok(());
         };
+        if let Some((aside, wanted)) = sampling.part {
+            let is_other = wanted == Fate::Aside && !aside.holds(number);
+            let fate = if is_other { Fate::Stays } else { aside.fate(number, &example) };
+            dataset.copies += u64::from(fate == Fate::CopyOfAside);
+            if fate != wanted {
+                return Ok(());
+            }
+        }
         let key = (if sampling.in_order { 0 } else { combine(sampling.seed, hash) }, number);
         let is_full = kept.len() >= sampling.rows;
         if is_full && kept.last_key_value().is_some_and(|(last, _)| *last < key) {
@@ -86,6 +100,30 @@ pub fn rows_of<S: ByteSource, E: From<FormatError>>(
     })?;
     dataset.rows = kept.into_values().collect();
     Ok(dataset)
+}
+
+/// Rows to be set aside as evaluation rows; `open` gives the same file each time.
+pub fn choose_aside<S: ByteSource, E: From<FormatError> + From<TooFewClean>>(
+    open: &mut dyn FnMut() -> Result<Opened<S>, E>,
+    template: Template,
+    encode: &mut dyn FnMut(&str) -> Result<Vec<u32>, E>,
+    mapping: Option<&Mapping>,
+    sequence_length: usize,
+    wish: Wish,
+) -> Result<Aside, E> {
+    let Opened { mut framer, parser, .. } = open()?;
+    let mut candidates = Candidates::new(parser, mapping, wish);
+    let mut is_whole =
+        |example: &Example<'_>| Ok(tokenize(template, encode, example)?.tokens.len() <= sequence_length);
+    while let Some(batch) = framer.next_batch()? {
+        candidates.push::<E>(&batch, &mut is_whole)?;
+    }
+    let mut sieve = candidates.finish();
+    let Opened { mut framer, .. } = open()?;
+    while let Some(batch) = framer.next_batch()? {
+        sieve.push(&batch);
+    }
+    Ok(sieve.finish()?)
 }
 
 /// The examples with the smallest hashes, in the order of these.

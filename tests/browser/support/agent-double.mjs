@@ -1,6 +1,6 @@
 // An agent as the page meets it, played by the test: the same messages, under its control.
 
-const WELCOME = {
+export const WELCOME = {
   type: "welcome", protocol: 1, min_version: 1, spoken: 1, agent: "0.1.0", boot: "first", token: "kept-secret",
   device: { kind: "cpu", name: "a processor of the test", cores: 2, memory_bytes: null, instructions: "none" },
   models: [{ name: "tiny", parameters: 1_000_000, bundled: true }], kinds: ["probe"], may_name_paths: false,

@@ -64,6 +64,11 @@ export class Agents {
     return this.probe.element;
   }
 
+  /** Another predictor is held, or other readings are known. */
+  forecastChanged(): void {
+    this.probe?.refresh();
+  }
+
   /** The report is gone; the watched job goes on by itself, a probe of this page does not. */
   leaveReport(): void {
     this.endOwn();
@@ -73,17 +78,18 @@ export class Agents {
   private pair(pairing: Pairing): void {
     this.connection?.close();
     this.connection = new Connection(pairing, {
-      onState: (state, words) => this.stateChanged(state, words),
+      onState: (state, words, isUnpaired) => this.stateChanged(state, words, isUnpaired ?? false),
       onJobs: (jobs, pinned) => this.jobs.show(jobs, pinned),
       onEvent: (event) => this.receive(event),
     });
   }
 
-  private stateChanged(state: ConnectionState, words: string): void {
+  private stateChanged(state: ConnectionState, words: string, isUnpaired: boolean): void {
     this.connect.setStatus(HUES[state], words);
     if (this.watching && !this.watching.own) this.watching.view.setNote(state === "connected" ? "" : words);
     if (state === "refused") {
-      keepPairing(null);
+      // Whatever else was refused may be mended, and then the secret holds again.
+      if (isUnpaired) keepPairing(null);
       this.connection = null;
       this.probe?.setConnection(null);
     }

@@ -3,12 +3,13 @@
 
 import type { Failure } from "../protocol.js";
 import { keepPairing, type Pairing } from "./pairing.js";
-import { MIN_VERSION, PROTOCOL, type ClientMessage, type JobEvent, type JobInfo, type ServerMessage, type Welcome } from "./wire.js";
+import { MIN_VERSION, PROTOCOL, type ClientMessage, type JobEvent, type JobInfo, type Refusal, type ServerMessage, type Welcome } from "./wire.js";
 
 export type ConnectionState = "connecting" | "connected" | "waiting" | "refused";
 
 export interface ConnectionHandlers {
-  onState(state: ConnectionState, words: string): void;
+  /** `isUnpaired`: the secret is worth nothing any more. */
+  onState(state: ConnectionState, words: string, isUnpaired?: boolean): void;
   onJobs(jobs: JobInfo[], pinned: number | null): void;
   onEvent(event: JobEvent): void;
 }
@@ -112,6 +113,8 @@ export class Connection {
     try {
       const welcome = await this.ask({ type: "hello", protocol: PROTOCOL, min_version: MIN_VERSION, token: this.pairing.token, client: "page" });
       if (welcome.type !== "welcome") throw lost();
+      const unfit = unspoken(welcome);
+      if (unfit) throw { what: `it speaks protocol ${welcome.min_version} to ${welcome.protocol}, this page ${MIN_VERSION} to ${PROTOCOL}`, where: "", todo: "", details: unfit } satisfies Failure;
       this.welcome = welcome;
       // A one-time code becomes a secret that lasts.
       if (welcome.token) this.pairing = { ...this.pairing, token: welcome.token };
@@ -122,10 +125,21 @@ export class Connection {
     } catch (thrown) {
       const failure = thrown as Failure;
       if (failure.details === "lost") return;
-      this.closed = true;
-      this.socket?.close();
-      this.handlers.onState("refused", [failure.what, failure.todo].filter(Boolean).map(sentence).join(". "));
+      this.refused(failure);
     }
+  }
+
+  private refused({ what, todo, details: rule }: Failure): void {
+    this.close();
+    const told = rule === "client_too_old" || rule === "agent_too_old" ? this.versionWords(rule, what) : { what, todo };
+    this.handlers.onState("refused", [told.what, told.todo].filter(Boolean).map(sentence).join(". "), rule === "token");
+  }
+
+  /** In the page's words: a refusal is written for any client. */
+  private versionWords(rule: "client_too_old" | "agent_too_old", facts: string): { what: string; todo: string } {
+    return rule === "client_too_old"
+      ? { what: `This page is older than the agent at ${this.address} (${facts})`, todo: `Reload the page to get its newest version, or open the one that the agent carries at ${this.address}` }
+      : { what: `The agent at ${this.address} is older than this page (${facts})`, todo: `Update foretune on this computer and start foretune serve again, or open the page that this agent carries at ${this.address}` };
   }
 
   private dropped(socket: WebSocket): void {
@@ -143,11 +157,10 @@ export class Connection {
   private async diagnose(): Promise<void> {
     try {
       const response = await fetch(`${this.address}/v1/diagnose?protocol=${PROTOCOL}&min_version=${MIN_VERSION}`);
-      const diagnosis = (await response.json()) as Record<string, { ok?: boolean; refusal?: { message: string; fix: string } } | undefined>;
+      const diagnosis = (await response.json()) as Record<string, { ok?: boolean; refusal?: Refusal } | undefined>;
       const refusal = ["host", "origin", "version", "clients"].map((what) => diagnosis[what]).find((finding) => finding?.ok === false)?.refusal;
       if (!refusal || this.welcome) return;
-      this.close();
-      this.handlers.onState("refused", `${refusal.message}. ${refusal.fix}`);
+      this.refused({ what: refusal.message, where: "", todo: refusal.fix ?? "", details: refusal.rule });
     } catch {
       // Nobody is there: the page goes on trying.
     }
@@ -177,6 +190,12 @@ export class Connection {
     }
     waiting?.resolve(message);
   }
+}
+
+/** An agent that did not compare versions itself: which side has to be brought up to date. */
+function unspoken({ protocol, min_version: least, spoken }: Welcome): "client_too_old" | "agent_too_old" | null {
+  if (!(protocol >= MIN_VERSION) || spoken < MIN_VERSION) return "agent_too_old";
+  return least > PROTOCOL || spoken > PROTOCOL ? "client_too_old" : null;
 }
 
 const sentence = (text: string): string => text.charAt(0).toUpperCase() + text.slice(1);

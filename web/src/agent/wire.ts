@@ -18,6 +18,10 @@ export interface DeviceInfo {
 
 export interface Welcome {
   type: "welcome";
+  protocol: number;
+  min_version: number;
+  /** The version that is spoken from here on. */
+  spoken: number;
   agent: string;
   boot: string;
   token?: string;
@@ -34,6 +38,7 @@ export interface ProbeSpec {
   kind: "probe";
   data: { upload: string };
   eval?: { upload: string };
+  set_aside?: { rows: number; seed: number };
   model: string;
   steps?: number;
   device?: "auto" | "cpu" | "cuda";

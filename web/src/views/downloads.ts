@@ -6,29 +6,16 @@ import type { Cleaned } from "../check-client.js";
 import { h, replace, section } from "../dom.js";
 import { save } from "../downloads.js";
 import { stem } from "../file-names.js";
+import { FIXES, type ChangeCount, type ChangeList, type Fixes } from "../fixes.js";
 import { bytes, count } from "../numbers.js";
 
 export interface DownloadHandlers {
   /** `changes` is the JSON of a cleaned copy's changes, or null. */
   reportHtml(json: string, changes: string): Promise<string>;
   /** Not there for a file that could not be opened. */
-  clean: ((fixes: Record<string, boolean>) => Promise<Cleaned>) | null;
+  clean: ((fixes: Fixes) => Promise<Cleaned>) | null;
 }
 
-/** Core's fixes by name; chosen beforehand are those that the command line calls safe. */
-const FIXES: readonly (readonly [name: string, label: string, chosen: boolean])[] = [
-  ["drop_broken_rows", "Leave out rows without a known shape", true],
-  ["drop_exact_duplicates", "Leave out exact copies", true],
-  ["drop_empty_answers", "Leave out rows with nothing to learn", true],
-  ["drop_refusals", "Leave out refusals", true],
-  ["drop_over_max_tokens", "Leave out rows over the longest length", true],
-  ["strip_special_tokens", "Remove special tokens from texts", true],
-  ["strip_control_characters", "Remove control characters", true],
-  ["fix_mojibake", "Repair damaged characters", true],
-  ["normalise_roles", "Use the usual names of roles", true],
-  ["mask_personal_data", "Mask personal data", false],
-  ["mask_secrets", "Mask keys and passwords", true],
-];
 const ROWS_NAMED = 5;
 
 /** `json` gives the text core wrote, saved byte for byte. */
@@ -70,18 +57,6 @@ function cleanedCopy(catalogue: Catalogue, clean: NonNullable<DownloadHandlers["
   return h("div", {}, h("h3", {}, "Cleaned copy"),
     h("ul", { class: "fixes" }, boxes.map(({ name, label, input }) => h("li", {}, input, h("label", { for: `fix-${name}` }, label)))),
     h("p", { class: "actions" }, button), result);
-}
-
-interface ChangeCount {
-  rows: number;
-  listed_rows: number[];
-}
-
-interface ChangeList {
-  rows_read: number;
-  rows_written: number;
-  dropped: Record<string, ChangeCount>;
-  fixed: Record<string, ChangeCount>;
 }
 
 function changesTable(cleaned: Cleaned, catalogue: Catalogue): HTMLElement {

@@ -4,6 +4,7 @@ import type { Advice, CostTable, Recipe } from "../advice.js";
 import type { Catalogue } from "../catalogue.js";
 import type { Cleaned, ReportMessage } from "../check-client.js";
 import { h } from "../dom.js";
+import type { FixedFile } from "../fixes.js";
 import type { Predictors } from "../forecasting.js";
 import type { RowExcerpt, RowRequest } from "../protocol.js";
 import type { Report } from "../report.js";
@@ -39,6 +40,9 @@ export interface ReportHandlers {
   clean(fixes: Record<string, boolean>): Promise<Cleaned>;
   predictors: Predictors;
   onPredictor(file: File): void;
+  /** There is another forecast. */
+  onForecast(): void;
+  fixedFile: FixedFile;
 }
 
 export interface ReportView {
@@ -73,7 +77,7 @@ export function reportView({ file, message, report, catalogue, optionsElement, p
     preflight.show(advice.preflight);
   };
   showAdvice(report);
-  const forecast = forecastView(report, handlers.predictors, handlers.onPredictor);
+  const forecast = forecastView(report, handlers);
   const element = h("div", { class: "report" },
     verdictView(file.name, report, message, handlers.onAnother),
     optionsElement,

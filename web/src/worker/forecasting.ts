@@ -1,6 +1,6 @@
 // Holds one predictor and answers for it: forecast, links, traces.
 
-import init, { features, Forecasting, imported, qr_code, read_link, trace_readings } from "foretune-forecast";
+import init, { features, Forecasting, imported, qr_code, read_link, trace_readings, usual_aside } from "foretune-forecast";
 import { fetchBytes } from "./assets.js";
 import { answerWith } from "./answering.js";
 
@@ -36,6 +36,9 @@ answerWith("forecast", (module) => init({ module_or_path: module }), {
   forecast: (request: string) => predictor().forecast(request),
   byStep: (request: string) => predictor().by_step(request),
   phase: (request: string) => predictor().phase(request),
+  usualAside: (rows: number) => usual_aside(rows),
+  certainty: (request: string) => predictor().certainty(request),
+  card: (request: string, about: string, page: string) => predictor().card_of(request, about, page),
   makeLink: (request: string, about: string) => predictor().make_link(request, about),
   openLink: (text: string) => (held ? held.open_link(text) : read_link(text)),
   qrCode: (text: string) => qr_code(text),

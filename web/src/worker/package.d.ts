@@ -107,6 +107,8 @@ declare module "foretune-forecast" {
   export function imported(name: string, bytes: Uint8Array): string;
   /** The drawing of a QR code, as an SVG path, and its width in modules. */
   export function qr_code(text: string): string;
+  /** How many rows of so many are usually set aside. */
+  export function usual_aside(rows: number): number;
 
   export class Forecasting {
     constructor(onnx: Uint8Array);
@@ -114,7 +116,9 @@ declare module "foretune-forecast" {
     forecast(request: string): string;
     by_step(request: string): string;
     phase(request: string): string;
+    certainty(request: string): string;
     make_link(request: string, about: string): string;
+    card_of(request: string, about: string, page: string): string;
     open_link(text: string): string;
     free(): void;
   }

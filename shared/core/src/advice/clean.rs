@@ -34,6 +34,21 @@ pub struct CleanOptions {
     pub mask_secrets: bool,
 }
 
+/// Each fix by its name, with the findings that it mends.
+pub const FIXES: [(&str, &[Code]); 11] = [
+    ("drop_exact_duplicates", &[Code::ExactDuplicate]),
+    ("drop_empty_answers", &[Code::EmptyAnswer, Code::NoAssistantTurn, Code::AllMasked]),
+    ("drop_refusals", &[Code::Refusal]),
+    ("drop_broken_rows", &[Code::NoSchema, Code::MissingKey, Code::WrongType, Code::LengthMismatch]),
+    ("drop_over_max_tokens", &[Code::OverMaxTokens]),
+    ("strip_special_tokens", &[Code::SpecialToken]),
+    ("fix_mojibake", &[Code::Mojibake]),
+    ("strip_control_characters", &[Code::ControlCharacters]),
+    ("normalise_roles", &[Code::UnknownRole]),
+    ("mask_personal_data", &[Code::PersonalData]),
+    ("mask_secrets", &[Code::Secret]),
+];
+
 impl CleanOptions {
     fn text_fixes(self) -> TextFixes {
         TextFixes {
@@ -313,6 +328,22 @@ mod tests {
             cleaner.row(place, value.as_ref(), &problems, &mut out);
         }
         (out, cleaner.finish())
+    }
+
+    #[test]
+    fn the_list_of_fixes_is_that_of_the_options_and_drops_what_they_drop() {
+        let value = |options: CleanOptions| serde_json::to_value(options).unwrap();
+        let names: Vec<String> = value(ALL).as_object().unwrap().keys().cloned().collect();
+        let mut listed: Vec<&str> = FIXES.iter().map(|(name, _)| *name).collect();
+        listed.sort_unstable();
+        assert_eq!(listed, names);
+        for (name, codes) in FIXES {
+            let only: CleanOptions = serde_json::from_value(serde_json::json!({ name: true })).unwrap();
+            for code in codes.iter().filter(|code| **code != Code::ExactDuplicate) {
+                let problem = Problem::new(*code, "", "", "");
+                assert_eq!(only.drop_reason(&[problem]).is_some(), name.starts_with("drop_"), "{name}");
+            }
+        }
     }
 
     #[test]

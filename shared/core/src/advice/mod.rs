@@ -10,7 +10,7 @@ mod preflight;
 mod recipe;
 mod verdict;
 
-pub use clean::{ChangeCount, ChangeList, CleanOptions, Cleaner, RowFate};
+pub use clean::{ChangeCount, ChangeList, CleanOptions, Cleaner, FIXES, RowFate};
 pub use cost::{CostEstimate, CostTable, Gpu, GpuCost, ServiceCost, ServicePrice, default_epochs, estimate};
 pub use export::ReportExport;
 pub use html::html_report;

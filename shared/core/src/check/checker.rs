@@ -166,6 +166,13 @@ impl<'a> Checker<'a> {
     }
 }
 
+/// What the rules for texts find in one example.
+pub(super) fn text_problems(value: &Value<'_>, example: &Example<'_>, problems: &mut Vec<Problem>) {
+    for turn in &example.turns {
+        check_text(turn.role, turn.trained, &turn.text, || path_of(value, &turn.text), problems);
+    }
+}
+
 #[derive(Debug)]
 struct RowChecker<'a> {
     options: CheckOptions,
@@ -216,9 +223,7 @@ impl RowChecker<'_> {
         problems: &mut Vec<Problem>,
     ) -> u64 {
         let before = problems.len();
-        for turn in &example.turns {
-            check_text(turn.role, turn.trained, &turn.text, || path_of(value, &turn.text), problems);
-        }
+        text_problems(value, example, problems);
         let has = |code: Code| problems[before..].iter().any(|problem| problem.code == code);
         self.partial.refused_rows += u64::from(has(Code::Refusal));
         self.partial.special_token_rows += u64::from(has(Code::SpecialToken));

@@ -1,24 +1,19 @@
 //! The evaluation rows: an index of their prompts, built once, what the training rows hit of it, and a sample of them
 //! on which simple rules are tried.
 
-use std::collections::HashMap;
-
 use serde::{Deserialize, Serialize};
 
+use super::alike::AlikeIndex;
 use super::description::{OverlapPair, OverlapReport};
 use super::descriptors::SampleRow;
-use super::minhash::{Boilerplate, MinHasher, Signature};
-use super::near::{MIN_FILLED_BINS, NEAR_SIMILARITY};
+use super::minhash::{MinHasher, Signature};
 use super::row_scan::RowScan;
-use super::sketch::{HashSample, Mergeable, PrioritySample, SmallestList, Spread};
+use super::sketch::{HashSample, Mergeable, PrioritySample, SmallestList};
 use super::spot::Spot;
 use crate::formats::Place;
 use crate::hash::combine;
 use crate::limits::{MAX_REPORTED_GROUPS, MAX_SAMPLE_BYTES, MAX_SAMPLE_EVAL_ROWS, MAX_TRACKED_EVAL_ROWS};
 use crate::schema::Example;
-
-/// Evaluation rows looked at for one band key.
-const MAX_ROWS_OF_BAND: usize = 8;
 
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct EvalRow {
@@ -55,15 +50,19 @@ impl Default for EvalIndexBuilder {
 
 impl EvalIndexBuilder {
     pub fn observe(&mut self, place: Place, example: &Example<'_>) {
-        self.rows += 1;
         let scan = RowScan::of(example);
         let priority = combine(scan.content_hash, place.row);
         if self.sample.wants(priority, place.row) {
             let tokens = [scan.input_tokens, scan.output_tokens];
             self.sample.insert(priority, place.row, SampleRow::of(example, &scan, place.into(), tokens));
         }
-        if let Some(prompt) = scan.prompt_key() {
-            let signature = scan.prompt_hasher().signature();
+        self.observe_prompt(place, scan.prompt_key(), scan.prompt_hasher().signature());
+    }
+
+    /// The same of a row that was read before, for who only looks for its copies.
+    pub(crate) fn observe_prompt(&mut self, place: Place, prompt: Option<u64>, signature: Signature) {
+        self.rows += 1;
+        if let Some(prompt) = prompt {
             self.prompts.update(prompt, |row| row.merge(EvalRow { first: place.into(), signature }));
         }
     }
@@ -86,10 +85,9 @@ impl EvalIndexBuilder {
 #[serde(from = "EvalIndexBuilder", into = "EvalIndexBuilder")]
 pub struct EvalIndex {
     source: EvalIndexBuilder,
-    rows: Vec<(u64, Spot, Signature)>,
-    boilerplate: Boilerplate,
-    by_prompt: HashMap<u64, u32, Spread>,
-    by_band: HashMap<u64, Vec<u32>, Spread>,
+    /// Where each prompt of the index stands first.
+    spots: Vec<Spot>,
+    prompts: AlikeIndex,
 }
 
 impl From<EvalIndex> for EvalIndexBuilder {
@@ -101,25 +99,10 @@ impl From<EvalIndex> for EvalIndexBuilder {
 impl From<EvalIndexBuilder> for EvalIndex {
     fn from(source: EvalIndexBuilder) -> Self {
         let sorted = source.prompts.sorted();
-        let boilerplate = Boilerplate::of(sorted.iter().map(|(_, row)| &row.signature));
-        let rows: Vec<(u64, Spot, Signature)> = sorted
-            .iter()
-            .map(|(prompt, row)| (*prompt, row.first, row.signature.without(&boilerplate)))
-            .collect();
-        let by_prompt = rows.iter().enumerate().map(|(index, row)| (row.0, index as u32)).collect();
-        let mut by_band: HashMap<u64, Vec<u32>, Spread> = HashMap::default();
-        for (index, (_, _, signature)) in rows.iter().enumerate() {
-            if signature.filled() < MIN_FILLED_BINS {
-                continue;
-            }
-            for key in signature.band_keys() {
-                let bucket = by_band.entry(key).or_default();
-                if bucket.len() < MAX_ROWS_OF_BAND {
-                    bucket.push(index as u32);
-                }
-            }
-        }
-        Self { source, rows, boilerplate, by_prompt, by_band }
+        let texts: Vec<(u64, Signature)> =
+            sorted.iter().map(|(prompt, row)| (*prompt, row.signature)).collect();
+        let spots = sorted.iter().map(|(_, row)| row.first).collect();
+        Self { spots, prompts: AlikeIndex::of(&texts), source }
     }
 }
 
@@ -134,25 +117,13 @@ impl EvalIndex {
     }
 
     fn find(&self, prompt: u64, hasher: &MinHasher) -> Option<Hit> {
-        if let Some(index) = self.by_prompt.get(&prompt) {
-            return Some(Hit::Exact(*index));
-        }
-        let signature = hasher.signature().without(&self.boilerplate);
-        if signature.filled() < MIN_FILLED_BINS {
-            return None;
-        }
-        let mut best: Option<(f64, u32)> = None;
-        for key in signature.band_keys() {
-            for index in self.by_band.get(&key).into_iter().flatten() {
-                let similarity = signature.similarity(&self.rows[*index as usize].2);
-                let better =
-                    best.is_none_or(|(most, at)| similarity > most || (similarity >= most && *index < at));
-                if similarity >= NEAR_SIMILARITY && better {
-                    best = Some((similarity, *index));
-                }
-            }
-        }
-        best.map(|(similarity, index)| Hit::Near(index, similarity))
+        let near = || self.prompts.nearest(hasher).map(|(index, similarity)| Hit::Near(index, similarity));
+        self.prompts.exact(prompt).map(Hit::Exact).or_else(near)
+    }
+
+    /// Whether the prompt of a row, or a near copy of it, stands here.
+    pub(crate) fn holds(&self, scan: &RowScan) -> bool {
+        scan.prompt_key().is_some_and(|prompt| self.find(prompt, scan.prompt_hasher()).is_some())
     }
 }
 
@@ -190,12 +161,12 @@ impl OverlapCounts {
             Some(Hit::Exact(at)) => {
                 self.train_rows_exact += 1;
                 set_bit(&mut self.hit_exactly, at);
-                self.exact.insert((spot, index.rows[at as usize].1));
+                self.exact.insert((spot, index.spots[at as usize]));
             }
             Some(Hit::Near(at, similarity)) => {
                 self.train_rows_near += 1;
                 set_bit(&mut self.hit_nearly, at);
-                self.near.insert((spot, index.rows[at as usize].1, (similarity * SIMILARITY_UNIT) as u64));
+                self.near.insert((spot, index.spots[at as usize], (similarity * SIMILARITY_UNIT) as u64));
             }
             None => {}
         }

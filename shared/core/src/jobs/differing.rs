@@ -49,6 +49,7 @@ mod tests {
             sampled: None,
             eval: None,
             eval_rows: None,
+            set_aside: None,
             model: model.into(),
             steps: None,
             stop: None,

@@ -2,6 +2,7 @@
 //! the data. Whoever opens it computes the forecast again; what cannot be computed again is only claimed.
 
 mod names;
+pub mod preview;
 pub mod qr;
 mod text;
 mod values;

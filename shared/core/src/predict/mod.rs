@@ -3,6 +3,7 @@
 
 pub mod build;
 pub mod card;
+pub mod certainty;
 pub mod changes;
 pub mod conformal;
 pub mod expression;

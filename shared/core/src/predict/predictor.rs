@@ -9,6 +9,7 @@ use thiserror::Error;
 use super::card::{
     CARD_KEY, CARD_VERSION, Card, DIVERGENCE_MODEL_KEY, ERROR_MODEL_KEY, Outside, from_base64,
 };
+use super::conformal::StageCalibration;
 use super::onnx::{self, OnnxError, OnnxModel};
 use super::phase::Phase;
 use super::risk::{Regime, StepPrice};
@@ -242,7 +243,7 @@ impl Predictor {
         self.card.as_ref().map_or(Vec::new(), |card| card.outside(stage, row))
     }
 
-    fn transfer(&self, vector: &FeatureVector) -> Option<Transfer> {
+    pub(super) fn transfer(&self, vector: &FeatureVector) -> Option<Transfer> {
         let card = self.card.as_ref()?;
         let base_parameters = vector.get("base_parameters");
         let is_known =
@@ -297,15 +298,13 @@ impl Predictor {
             forecast.regime = Some(phase.regime());
             forecast.next_probe_steps = phase.curve.next_probe_step(step, &card.depths, phase.price);
         }
-        let (Some(calibration), Some(error)) = (&card.calibration, self.expected_error(row, raw)) else {
+        let Some((calibrated, error)) = self.calibrated(row, stage, raw, forecast.transfer.as_ref()) else {
             return;
         };
-        let error = error * forecast.transfer.as_ref().map_or(1.0, |transfer| transfer.interval_widened);
-        let calibrated = &calibration.stages[stage];
         let half_width = calibrated.factor * error;
         let (low, high) = card.score_range;
         forecast.interval = Some(((raw - half_width).clamp(low, high), (raw + half_width).clamp(low, high)));
-        forecast.coverage = Some(calibration.coverage);
+        forecast.coverage = card.calibration.as_ref().map(|calibration| calibration.coverage);
         if !calibrated.rank_exists {
             forecast.notes.push(format!(
                 "only {} source datasets were held out: the interval is as wide as the largest error seen",
@@ -319,6 +318,19 @@ impl Predictor {
             let longer = self.longer_probe(error, probe_step, options, forecast.next_probe_steps);
             forecast.verdict = verdict(probability, raw, threshold, error, options.costs, longer);
         }
+    }
+
+    /// What tells how wide an interval is: the stage's calibration and the error expected of this row.
+    pub(super) fn calibrated(
+        &self,
+        row: &[f64],
+        stage: usize,
+        raw: f64,
+        transfer: Option<&Transfer>,
+    ) -> Option<(&StageCalibration, f64)> {
+        let calibration = self.card.as_ref()?.calibration.as_ref()?;
+        let error = self.expected_error(row, raw)?;
+        Some((&calibration.stages[stage], error * transfer.map_or(1.0, |transfer| transfer.interval_widened)))
     }
 
     /// Where the candidate stands on the phase diagram; none where the card tells nothing of what a probe is worth.

@@ -42,7 +42,7 @@ pub struct Known<'a> {
 }
 
 /// Only someone with clean rows can measure these.
-fn needs_clean_rows(name: &str) -> bool {
+pub(crate) fn needs_clean_rows(name: &str) -> bool {
     name.starts_with("eval_") || name == "base_score"
 }
 

@@ -10,6 +10,7 @@ mod table;
 mod trace;
 
 pub use derived::DERIVED_FROM_READINGS;
+pub(crate) use knowledge::needs_clean_rows;
 pub use knowledge::{Knowledge, Known};
 pub use metrics::Metrics;
 pub use plan::{HELD_OUT_ROWS, RecipeNumbers, Schedule, before_any_probe, held_out_rows, plan_features};

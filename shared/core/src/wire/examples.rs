@@ -29,6 +29,7 @@ fn probe() -> ProbeSpec {
         sampled: Some(Sampled { rows: 12_000, fingerprint: "90c1f5e2a7d34b68".to_owned() }),
         eval: Some(Data::Upload("u-0b8e6c1d2f3a4957".to_owned())),
         eval_rows: None,
+        set_aside: None,
         model: "tiny".to_owned(),
         steps: Some(100),
         stop: None,

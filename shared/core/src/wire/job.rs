@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::check::Wish;
+
 /// Counts from 1 in each state folder.
 pub type JobId = u64;
 
@@ -109,6 +111,9 @@ pub struct ProbeSpec {
     pub eval: Option<Data>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eval_rows: Option<u64>,
+    /// Without `eval`: clean rows of `data` itself that are not trained on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_aside: Option<Wish>,
     /// One of `welcome.models`, or what `foretune probe --model` takes.
     pub model: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,4 +1,4 @@
-// What both kinds of probe ask for: the recipe that is probed, how many steps, and which rows are clean.
+// What both kinds of probe ask for: the recipe that is probed, and how many steps.
 
 import { h } from "../../dom.js";
 
@@ -20,8 +20,4 @@ export function probeFields(usual: Record<string, number> = {}): ProbeFields {
     steps: () => Math.max(1, Math.round(Number(steps.value) || USUAL_STEPS)),
     recipe: () => Object.fromEntries(inputs.filter(({ input }) => Number(input.value) > 0).map(({ name, input }) => [name, Number(input.value)])),
   };
-}
-
-export function evaluationNote(evaluation: File | null): HTMLElement {
-  return h("p", { class: "note" }, evaluation ? `Evaluation rows: ${evaluation.name}` : "Without an evaluation file (see the options) a probe tells little more than step 0 does: the forecast stays wide");
 }

@@ -5,15 +5,23 @@ import { asFailure } from "../../caller.js";
 import { h, replace } from "../../dom.js";
 import { bytes } from "../../numbers.js";
 import type { ProbeRequest } from "../../worker/probing.js";
-import { evaluationNote, probeFields } from "./fields.js";
+import { evaluationChoice } from "./evaluation.js";
+import { probeFields } from "./fields.js";
 import type { ProbeContent } from "./probe.js";
 
 /** Longer rows cost memory with the square of their length, and a page has little of it. */
 const LONGEST_ROW_TOKENS = 256;
 
-export function hereView(content: ProbeContent, onStart: (request: ProbeRequest) => void): HTMLElement | null {
+export interface HereView {
+  element: HTMLElement;
+  /** Another predictor is held, or other readings are known. */
+  refresh(): void;
+}
+
+export function hereView(content: ProbeContent, onStart: (request: ProbeRequest) => void): HereView | null {
   if (!BUNDLED.isBuilt) return null;
   const fields = probeFields({ sequence_length: LONGEST_ROW_TOKENS });
+  const evaluation = evaluationChoice("here", content, "Where the predictor knows this model: at");
   const told = h("p", { class: "note", role: "status" });
   const start = h("button", { type: "button", class: "primary", id: "start-here", onclick: () => void begin() }, "Probe the bundled model in this page");
   async function begin(): Promise<void> {
@@ -21,7 +29,8 @@ export function hereView(content: ProbeContent, onStart: (request: ProbeRequest)
     try {
       const { rank, ...recipe } = fields.recipe();
       const mapping = content.mapping();
-      const options = { recipe: { ...recipe, ...(rank ? { lora: { rank, alpha: 2 * rank } } : {}) }, steps: fields.steps(), ...(mapping ? { mapping } : {}) };
+      const setAside = evaluation.setAside();
+      const options = { recipe: { ...recipe, ...(rank ? { lora: { rank, alpha: 2 * rank } } : {}) }, steps: fields.steps(), ...(mapping ? { mapping } : {}), ...(setAside ? { set_aside: setAside } : {}) };
       onStart({ file: await content.file(), evaluation: content.evaluation(), options: JSON.stringify(options) });
       replace(told);
     } catch (thrown) {
@@ -30,11 +39,12 @@ export function hereView(content: ProbeContent, onStart: (request: ProbeRequest)
     }
     start.disabled = false;
   }
-  return h("div", { id: "probe-here" },
+  const element = h("div", { id: "probe-here" },
     h("h3", {}, "Without an agent: the bundled tiny model, in this page"),
     h("p", {}, "A real training of the smallest model there is, on your rows, in a worker of this page. It shows whether there is something to learn in them, how fast, and how much their answers contradict each other."),
     h("p", {}, "It is not your model's probe: a larger model begins better and learns otherwise. So its readings go to the forecast only where the predictor was fitted on probes of this very model."),
     h("details", {}, h("summary", {}, "Recipe of the probe"), h("div", { class: "recipe" }, fields.elements)),
-    evaluationNote(content.evaluation()),
+    evaluation.element,
     h("p", { class: "actions" }, start, h("span", { class: "note" }, `loads ${bytes(BUNDLED.bytes)} of this page once, works offline afterwards, and ends when you leave the page`)), told);
+  return { element, refresh: evaluation.refresh };
 }

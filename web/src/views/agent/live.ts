@@ -6,7 +6,7 @@ import { liveLines, type LinesOptions, type PointXY } from "../../charts/lines.j
 import { h, replace, section } from "../../dom.js";
 import { save as saveFile } from "../../downloads.js";
 import type { ByStep } from "../../forecasting.js";
-import { count, measure, points, seconds } from "../../numbers.js";
+import { count, counted, measure, points, seconds } from "../../numbers.js";
 
 export interface LiveHandlers {
   /** What is waited for before the first event. */
@@ -31,6 +31,7 @@ export function liveView(title: string, course: Course, handlers: LiveHandlers):
   let isDrawing = false;
   const state = h("p", { id: "probe-state", class: "facts", role: "status" });
   const note = h("p", { class: "note", id: "probe-note" });
+  const aside = h("p", { class: "note", id: "probe-aside", hidden: true });
   const worth = h("p", { id: "probe-worth" });
   const logarithmic = h("input", { type: "checkbox", id: "loss-log", onchange: () => draw() });
   const stop = h("button", { type: "button", class: "primary", id: "stop-probe", onclick: () => {
@@ -122,6 +123,8 @@ export function liveView(title: string, course: Course, handlers: LiveHandlers):
       consistency.update(small("Gradient consistency", "cosine between the gradients of both halves of a batch", 4, "cosine", (step) => step.gradient_cosine));
       scorePlace.hidden = readingsOf("eval_score").length === 0;
       if (!scorePlace.hidden) score.update(scoreOptions());
+      aside.textContent = asideWords(course);
+      aside.hidden = aside.textContent === "";
       worth.textContent = worthWords();
       fanPlace.hidden = forecast === null;
       if (!fanPlace.hidden) fan.update(fanOptions());
@@ -134,7 +137,7 @@ export function liveView(title: string, course: Course, handlers: LiveHandlers):
 
   draw();
   return {
-    element: section("probe-live", title, null, state, note, worth, h("p", { class: "actions no-print" }, stop, cancel, save, h("span", { class: "choose" }, logarithmic, h("label", { for: "loss-log" }, "logarithmic loss"))),
+    element: section("probe-live", title, null, state, note, aside, worth, h("p", { class: "actions no-print" }, stop, cancel, save, h("span", { class: "choose" }, logarithmic, h("label", { for: "loss-log" }, "logarithmic loss"))),
       loss.element, h("div", { class: "columns" }, norm.element, consistency.element, scorePlace, fanPlace), log, result),
     draw,
     setForecast(steps, threshold) {
@@ -145,6 +148,14 @@ export function liveView(title: string, course: Course, handlers: LiveHandlers):
       note.textContent = text;
     },
   };
+}
+
+/** Which rows the probe is read on, where they are of the file itself. */
+function asideWords({ start }: Course): string {
+  const record = start?.["set_aside"] as { rows: number; seed: number; fingerprint: string } | null | undefined;
+  if (!record) return "";
+  const copies = Number(start?.["copies_left_out"]) || 0;
+  return `Evaluation rows: ${counted(record.rows, "clean row")} of the file, set aside by the seed ${record.seed} (fingerprint ${record.fingerprint})${copies ? `; ${counted(copies, "copy of them", "copies of them")} left out` : ""}`;
 }
 
 function resultView(course: Course): HTMLElement | null {

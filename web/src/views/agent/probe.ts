@@ -4,9 +4,11 @@ import { asFailure } from "../../caller.js";
 import type { Connection } from "../../agent/connection.js";
 import type { JobInfo } from "../../agent/wire.js";
 import { h, replace, section } from "../../dom.js";
+import type { Certainty } from "../../forecasting.js";
 import { count, percent } from "../../numbers.js";
 import type { ProbeRequest } from "../../worker/probing.js";
-import { evaluationNote, probeFields } from "./fields.js";
+import { evaluationChoice } from "./evaluation.js";
+import { probeFields } from "./fields.js";
 import { hereView } from "./here.js";
 
 export interface ProbeContent {
@@ -17,6 +19,12 @@ export interface ProbeContent {
   file(): Promise<Blob>;
   evaluation(): File | null;
   mapping(): string | undefined;
+  /** Rows without errors. */
+  rowsValid: number;
+  /** How many of them are usually set aside. */
+  usualAside(): Promise<number>;
+  /** What evaluation rows are worth; null where the predictor does not tell, undefined where there is none. */
+  certainty(): Promise<Certainty | null | undefined>;
 }
 
 export interface ProbeView {
@@ -24,6 +32,8 @@ export interface ProbeView {
   /** The connection is there, or gone. */
   setConnection(connection: Connection | null): void;
   showLive(element: HTMLElement): void;
+  /** Another predictor is held, or other readings are known. */
+  refresh(): void;
 }
 
 export interface ProbeHandlers {
@@ -35,6 +45,7 @@ export interface ProbeHandlers {
 export function probeView(content: ProbeContent, handlers: ProbeHandlers): ProbeView {
   const body = h("div", {});
   const live = h("div", {});
+  let refresh: () => void = () => undefined;
   const element = section("probe", "Probe", "a short standard training that tells how the full run would end", body, live);
 
   function form(connection: Connection): void {
@@ -43,6 +54,8 @@ export function probeView(content: ProbeContent, handlers: ProbeHandlers): Probe
     const model = h("select", { id: "probe-model" }, welcome.models.map((known) => h("option", { value: known.name }, `${known.name}${known.parameters ? ` (${count(known.parameters)} weights)` : ""}`)));
     const other = h("input", { type: "text", id: "probe-other-model", placeholder: "or a folder or a name in the Hugging Face cache", "aria-label": "Another base model", autocomplete: "off", spellcheck: "false" });
     const fields = probeFields();
+    const evaluation = evaluationChoice("agent-probe", content);
+    refresh = evaluation.refresh;
     const told = h("p", { class: "note", role: "status" });
     const start = h("button", { type: "button", class: "primary", id: "start-probe", onclick: () => void begin() }, `Start the probe on ${welcome.device.name}`);
     async function begin(): Promise<void> {
@@ -58,24 +71,30 @@ export function probeView(content: ProbeContent, handlers: ProbeHandlers): Probe
         const data = await hand(await content.rows(), "The training file");
         const file = content.evaluation();
         const clean = file ? await hand(await file.text(), "The evaluation file") : null;
+        const setAside = evaluation.setAside();
         const job = await connection.startJob(content.fileName, {
-          kind: "probe", data, ...(clean ? { eval: clean } : {}), model: other.value.trim() || model.value, steps: fields.steps(), recipe: fields.recipe(),
+          kind: "probe", data, ...(clean ? { eval: clean } : {}), ...(setAside ? { set_aside: setAside } : {}), model: other.value.trim() || model.value, steps: fields.steps(), recipe: fields.recipe(),
         });
         told.textContent = "";
         handlers.onStarted(job);
       } catch (thrown) {
         const failure = asFailure(thrown);
+        if (failure.details === "malformed" && evaluation.setAside()) failure.todo = "An agent that does not know how to set rows aside is older than this page: update foretune on this computer, or choose an evaluation file";
         replace(told, h("span", { class: "bad" }, failure.what), failure.todo ? ` ${failure.todo}` : "");
       }
       start.disabled = false;
     }
     replace(body,
       h("div", { class: "recipe" }, h("div", {}, h("label", { for: "probe-model" }, "Base model"), model, other), fields.elements),
-      evaluationNote(content.evaluation()),
+      evaluation.element,
       h("p", { class: "actions" }, start), told);
   }
 
-  const without = (): void => replace(body, h("p", { class: "note" }, "Connect the agent above for a short probe of your base model on this data"), hereView(content, handlers.onHere));
+  const without = (): void => {
+    const here = hereView(content, handlers.onHere);
+    refresh = here?.refresh ?? (() => undefined);
+    replace(body, h("p", { class: "note" }, "Connect the agent above for a short probe of your base model on this data"), here?.element);
+  };
   without();
   return {
     element,
@@ -86,5 +105,6 @@ export function probeView(content: ProbeContent, handlers: ProbeHandlers): Probe
     showLive(view) {
       replace(live, view);
     },
+    refresh: () => refresh(),
   };
 }

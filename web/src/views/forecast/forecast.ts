@@ -2,12 +2,14 @@
 
 import { asFailure } from "../../caller.js";
 import { h, replace, section } from "../../dom.js";
-import type { AfterReadings, Features, Forecasted, ForecastRequest, Predictors, Reading } from "../../forecasting.js";
+import type { FixedFile } from "../../fixes.js";
+import type { AfterReadings, Certainty, Features, Forecasted, ForecastRequest, Predictors, Reading } from "../../forecasting.js";
 import { counted, listed, points } from "../../numbers.js";
 import { ownRuns } from "../../own-runs.js";
 import type { Report } from "../../report.js";
 import { afterwardsView } from "./afterwards.js";
 import { answerView } from "./answer.js";
+import { fixesView, type FixesView } from "./fixes.js";
 import { regimeView } from "./regime.js";
 import { recipeControls, type RecipeControls } from "./recipe.js";
 import { shareView, type Shared } from "./share.js";
@@ -20,6 +22,17 @@ export interface ForecastView {
   /** The same, and the forecast after each of them; null without a predictor. Those of the bundled model are
    * used where the predictor was fitted on it. */
   withReadings(name: string, readings: Reading[], plan: Features | null, isBundled: boolean): Promise<AfterReadings | null>;
+  /** What evaluation rows are worth to a probe; null where the predictor does not tell, undefined without one. */
+  certainty(): Promise<Certainty | null | undefined>;
+}
+
+export interface ForecastHandlers {
+  predictors: Predictors;
+  onPredictor(file: File): void;
+  /** There is another forecast. */
+  onForecast(): void;
+  /** The file as fixes would make it. */
+  fixedFile: FixedFile;
 }
 
 interface Held {
@@ -31,7 +44,7 @@ interface Held {
 
 const COSTS = { wasted_run: 1, missed_run: 1 };
 
-export function forecastView(report: Report, predictors: Predictors, onPredictor: (file: File) => void): ForecastView {
+export function forecastView(report: Report, { predictors, onPredictor, onForecast, fixedFile }: ForecastHandlers): ForecastView {
   const source = h("span", {});
   const body = h("div", {});
   const element = section("forecast", "Forecast", source, body);
@@ -39,6 +52,7 @@ export function forecastView(report: Report, predictors: Predictors, onPredictor
   /** What of it the predictor is asked with. */
   let readings: Held | null = null;
   let controls: RecipeControls | null = null;
+  let fixes: FixesView | null = null;
   let shown: Forecasted | null = null;
   let last = 0;
 
@@ -48,19 +62,29 @@ export function forecastView(report: Report, predictors: Predictors, onPredictor
   const traceNote = h("p", { class: "note", id: "forecast-trace", hidden: true });
   const answer = h("div", { id: "forecast-answer" });
   const announced = h("p", { class: "visually-hidden", role: "status" });
-  const content = (): Shared => ({ request: request(), about: { model: controls?.value().model ?? null, fingerprint: report.file.fingerprint, name: report.file.name }, forecasted: shown });
+  const content = (): Shared => ({ request: request(), about: { model: controls?.value().model ?? null, fingerprint: data().file.fingerprint, name: report.file.name }, forecasted: shown });
   const share = shareView(predictors, content);
   const afterwards = afterwardsView(predictors, content, () => void ask());
 
-  function request(): ForecastRequest {
+  /** What is known of the data: with the fixes that were switched on. */
+  function data(): Report {
+    return fixes?.described()?.report ?? report;
+  }
+
+  /** Readings are of the rows as they are: they say nothing of mended ones. */
+  function usable(): Held | null {
+    return fixes?.described() ? null : readings;
+  }
+
+  function request(of: Report = data(), readings: Held | null = usable()): ForecastRequest {
     const chosen = controls?.value();
     const cost = (input: HTMLInputElement): number => (input.value !== "" && Number(input.value) >= 0 ? Number(input.value) : 1);
     return {
       // A probe tells its own recipe and model: they are what its readings belong to.
-      features: { ...report.features, ...readings?.plan },
-      rows_valid: readings?.plan ? null : report.rows_valid,
+      features: { ...of.features, ...readings?.plan },
+      rows_valid: readings?.plan ? null : of.rows_valid,
       recipe: readings?.plan ? null : chosen?.recipe ?? null,
-      tokens_total: report.description.histograms.tokens_total,
+      tokens_total: of.description.histograms.tokens_total,
       base_parameters: readings?.plan ? null : chosen?.baseParameters ?? null,
       base_score: null,
       readings: readings?.list ?? [],
@@ -98,8 +122,11 @@ export function forecastView(report: Report, predictors: Predictors, onPredictor
       const asked = request();
       const { features } = await predictors.known();
       const [forecasted, phase] = await Promise.all([predictors.forecast(asked), predictors.phase(asked)]);
+      const before = fixes?.described() ? await predictors.forecast(request(report, null)) : null;
       if (own !== last) return;
       shown = forecasted;
+      if (before) fixes?.compare(forecasted.forecast.score, before.forecast.score);
+      traceNote.hidden = held === null || usable() !== readings;
       announced.textContent = `Forecast ${points(forecasted.forecast.score)} points`;
       const card = predictors.held?.file.card ?? null;
       replace(answer, answerView({ forecast: forecasted.forecast, features: forecasted.features, whatIf: forecasted.what_if, threshold: asked.threshold, card, known: features, ...besideOf(predictors.held?.origin, report.file.fingerprint) }), phase && regimeView(phase));
@@ -111,6 +138,7 @@ export function forecastView(report: Report, predictors: Predictors, onPredictor
     answer.removeAttribute("aria-busy");
     share.changed();
     afterwards.show();
+    onForecast();
   }
 
   const picker = (id: string, label: string): HTMLElement[] => {
@@ -134,10 +162,12 @@ export function forecastView(report: Report, predictors: Predictors, onPredictor
     }
     const card = held.file.card;
     source.textContent = `by ${held.name}${card ? `, fitted on ${card.data || "runs without a description"}` : ", which has no card: its errors and ranges are unknown"}`;
-    const { recipe } = await predictors.known();
+    const { recipe, fixes: codes } = await predictors.known();
+    fixes ??= fixesView(report, codes, fixedFile, () => void ask());
     controls = recipeControls({ ...recipe, sequence_length: report.max_tokens ?? recipe.sequence_length }, card, () => void ask());
     replace(body,
       controls.element,
+      fixes.element,
       h("div", { class: "recipe no-print" },
         h("div", {}, h("label", { for: "forecast-threshold" }, "The score that the run must reach"), threshold),
         h("div", {}, h("label", { for: "cost-wasted" }, "Cost of a wasted run"), wasted),
@@ -154,6 +184,7 @@ export function forecastView(report: Report, predictors: Predictors, onPredictor
   void show();
   return {
     element,
+    certainty: async () => (predictors.held && controls ? predictors.certainty(request()) : undefined),
     predictorChanged: () => void show(),
     setReadings(name, list) {
       held = { name, list, plan: null, isBundled: false };
@@ -165,7 +196,7 @@ export function forecastView(report: Report, predictors: Predictors, onPredictor
       const unfit = await takeUp();
       if (unfit) return { unfit };
       void ask();
-      const asked = request();
+      const asked = request(report, readings);
       return { steps: await predictors.byStep(asked), threshold: asked.threshold };
     },
   };

@@ -1,10 +1,11 @@
-// The forecast as a link: copied, shown as text, and as a QR code on request.
+// The forecast as a link: copied, shown as text, as a QR code on request, and as a card for chat and papers.
 
 import { asFailure } from "../../caller.js";
+import { pngOf } from "../../card-picture.js";
 import { h, replace, svg } from "../../dom.js";
 import { save } from "../../downloads.js";
 import { stem } from "../../file-names.js";
-import type { About, Forecasted, ForecastRequest, Predictors } from "../../forecasting.js";
+import type { About, ForecastCard, Forecasted, ForecastRequest, Predictors } from "../../forecasting.js";
 import { counted } from "../../numbers.js";
 
 export interface Shared {
@@ -25,9 +26,10 @@ const QUIET_MODULES = 4;
 export function shareView(predictors: Predictors, content: () => Shared): ShareView {
   const shown = h("div", { class: "shared", role: "status" });
   const name = h("input", { type: "checkbox", id: "link-name", checked: true });
+  const named = (about: About): About => (name.checked ? about : { ...about, name: null });
   const address = async (): Promise<string> => {
     const { request, about } = content();
-    const link = await predictors.makeLink(request, name.checked ? about : { ...about, name: null });
+    const link = await predictors.makeLink(request, named(about));
     return location.href.split("#")[0] + link;
   };
   const told = async (show: (address: string) => Promise<void>): Promise<void> => {
@@ -58,8 +60,19 @@ export function shareView(predictors: Predictors, content: () => Shared): ShareV
     const { forecasted, about } = content();
     if (forecasted) save(new Blob([JSON.stringify(forecasted, null, 2)], { type: "application/json" }), `${stem(about.name ?? "")}.forecast.json`);
   } }, "Save as JSON");
+  const card = (id: string, label: string, type: string, make: (card: ForecastCard) => Promise<Blob> | Blob): HTMLElement => h("button", { type: "button", id, onclick: () => void told(async () => {
+    const { request, about } = content();
+    const made = await predictors.card(request, named(about), location.href.split("#")[0] ?? "");
+    save(await make(made), `${stem(name.checked ? about.name ?? "" : "")}.forecast.${type}`);
+    replace(shown, h("p", { class: "note" }, `Saved as ${type.toUpperCase()}: ${made.words}`));
+  }) }, label);
+  const cards = [
+    card("save-card-png", "Card as PNG", "png", ({ drawing }) => pngOf(drawing)),
+    card("save-card-html", "Card as HTML", "html", ({ html }) => new Blob([html], { type: "text/html" })),
+    card("save-card-svg", "Card as SVG", "svg", ({ svg: drawn }) => new Blob([drawn], { type: "image/svg+xml" })),
+  ];
   return {
-    element: h("div", { class: "share" }, h("p", { class: "actions" }, copy, code, keep, h("span", { class: "choose" }, name, h("label", { for: "link-name" }, "with the file's name"))), shown),
+    element: h("div", { class: "share" }, h("p", { class: "actions" }, copy, code, cards, keep, h("span", { class: "choose" }, name, h("label", { for: "link-name" }, "with the file's name"))), shown),
     changed: () => replace(shown),
   };
 }

@@ -38,9 +38,9 @@ fn a_trainer_state_becomes_a_trace() {
 fn logs_and_a_table_of_ends_become_records_that_recalibrate_reads() {
     let place = tempfile::tempdir().unwrap();
     let at = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
-    let rows: String =
-        (0..40).map(|row| format!("{{\"prompt\": \"word {row}\", \"completion\": \"yes\"}}\n")).collect();
-    std::fs::write(at("train.jsonl"), rows).unwrap();
+    let row = |row: usize| json!({"prompt": format!("word {row}"), "completion": "yes"}).to_string();
+    let rows: Vec<String> = (0..40).map(row).collect();
+    std::fs::write(at("train.jsonl"), rows.join("\n")).unwrap();
     for (run, loss) in [("one", 2.0), ("two", 3.0), ("unused", 4.0)] {
         std::fs::create_dir(at(run)).unwrap();
         let log = format!(

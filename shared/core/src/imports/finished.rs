@@ -1,6 +1,8 @@
 //! A user's own finished runs: a table of how they ended, joined with their logs and the descriptions of their
 //! files, becomes the run records that `fit` and its recalibration read.
 
+use std::collections::BTreeMap;
+
 use crate::choosing::problem::{Problem, Result};
 use crate::choosing::table::Table;
 use crate::features::{self, FeatureVector, Group};
@@ -180,7 +182,7 @@ impl Finished {
                 family: family.unwrap_or_else(|| source.clone()),
                 source,
                 hash,
-                condition: Default::default(),
+                condition: BTreeMap::new(),
                 other_source: None,
             },
             base_model: ModelRecord {
@@ -208,13 +210,13 @@ impl Finished {
             items: None,
             elsewhere: None,
             smaller_model_score: None,
-            split: Default::default(),
+            split: BTreeMap::new(),
             total_steps: total_steps as u64,
             trained_tokens: None,
             wall_seconds: None,
             cpu_seconds: None,
             device: String::new(),
-            versions: Default::default(),
+            versions: BTreeMap::new(),
         })
     }
 }

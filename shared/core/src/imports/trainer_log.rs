@@ -20,9 +20,7 @@ pub(super) fn read(name: &str, text: &str) -> Result<ImportedRun, ImportError> {
         return run.finish(name.to_owned(), "console log");
     }
     let steps = log.steps()?;
-    if let Some(how) = log.how_steps_are_known() {
-        run.notes.push(how);
-    }
+    run.notes.push(log.how_steps_are_known());
     for (name, value) in [
         ("total_steps", log.total_steps()),
         ("epochs", log.epochs),
@@ -143,9 +141,8 @@ impl Log {
             self.bar_total = self.last_bar.map(|bar| bar.total);
             self.training_bar = self.last_bar;
         }
-        let epoch = metric(Metric::Epoch).map(|(_, epoch, decimals)| {
-            (*epoch, 0.5 * libm::pow(10.0, -(i32::try_from(*decimals).unwrap_or(i32::MAX) as f64)))
-        });
+        let epoch = metric(Metric::Epoch)
+            .map(|(_, epoch, decimals)| (*epoch, 0.5 * libm::pow(10.0, -(*decimals as f64))));
         let bar = self.training_bar.map(|bar| bar.done);
         if bar.is_none() && epoch.is_none() {
             return Err(ImportError::Malformed {
@@ -216,10 +213,10 @@ impl Log {
         Ok(steps)
     }
 
-    fn how_steps_are_known(&self) -> Option<String> {
+    fn how_steps_are_known(&self) -> String {
         let by_bar = self.entries.iter().filter(|entry| entry.is_training).all(|entry| entry.bar.is_some());
         let how = if by_bar { "its progress bars" } else { "its epochs and their length" };
-        Some(format!("the log names no steps: they are told by {how}"))
+        format!("the log names no steps: they are told by {how}")
     }
 }
 

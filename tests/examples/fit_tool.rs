@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let indices = |list: &[f64]| -> Vec<usize> { list.iter().map(|index| *index as usize).collect() };
     let mut answers = Vec::new();
     for (train, test) in lists(&input["train"]).iter().zip(lists(&input["test"])) {
-        let choice = search(&table.select(&indices(train)), &SearchOptions::default(), || {})?;
+        let choice = search(&table.select(&indices(train)), None, &SearchOptions::default(), || {})?;
         let predicted: Vec<f64> =
             indices(&test).iter().map(|row| choice.model.predict(&table.rows[*row])).collect();
         let log: Vec<Value> = choice.log.iter().map(|line| json!([line.recipe, line.rmse])).collect();

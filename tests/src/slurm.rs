@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 
 use crate::lab::wait_for;
 
@@ -50,8 +51,24 @@ impl Cluster {
         wait_for("munge's socket", || cluster.at("munge.socket").exists());
         cluster.spawn("slurmctld", &controller);
         cluster.spawn("slurmd", &node);
-        wait_for("a node that takes work", || cluster.ask("sinfo", &["-h", "-o", "%T"]).trim() == "idle");
+        wait_for("a node that takes work", || {
+            cluster.assert_all_run();
+            cluster.ask("sinfo", &["-h", "-o", "%T"]).trim() == "idle"
+        });
         Some(cluster)
+    }
+
+    /// A daemon that ended at once says why, and nobody waits for it.
+    fn assert_all_run(&mut self) {
+        let place = self.place.path().to_owned();
+        for (program, daemon) in DAEMONS.iter().zip(&mut self.daemons) {
+            if let Some(status) = daemon.try_wait().unwrap() {
+                let said = |ending: &str| {
+                    fs::read_to_string(place.join(format!("{program}.{ending}"))).unwrap_or_default()
+                };
+                panic!("{program} ended with {status}: {}{}", said("out"), said("log"));
+            }
+        }
     }
 
     fn at(&self, name: &str) -> PathBuf {
@@ -87,9 +104,7 @@ impl Cluster {
         let user = Command::new("id").arg("-un").output().unwrap().stdout;
         let user = String::from_utf8(user).unwrap().trim().to_owned();
         let cores = std::thread::available_parallelism().map_or(1, usize::from).min(2);
-        // Both are bound until both are known: they must differ.
-        let ports = [TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap()];
-        let [controller_port, node_port] = ports.map(|socket| socket.local_addr().unwrap().port());
+        let (controller_port, node_port) = (free_port(), free_port());
         let place = self.place.path().display();
         // Credentials that live shortly let a requeued job start again soon.
         let configuration = format!(
@@ -131,6 +146,20 @@ impl Cluster {
         command.args(arguments).envs(self.environment()).stdin(Stdio::null());
         command.stdout(output.try_clone().unwrap()).stderr(output);
         self.daemons.push(command.spawn().unwrap());
+    }
+}
+
+/// Below those that the system gives to whoever connects anywhere: one of these could be gone again before the daemon
+/// has it. No port is handed out twice.
+fn free_port() -> u16 {
+    static HANDED_OUT: AtomicU16 = AtomicU16::new(0);
+    let first = std::process::id().wrapping_mul(97);
+    loop {
+        let next = u32::from(HANDED_OUT.fetch_add(1, Ordering::Relaxed));
+        let port = 10_000 + (first.wrapping_add(next) % 20_000) as u16;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
     }
 }
 

@@ -57,7 +57,8 @@ test("dropped, paired by link, probed live, forecast, shared; reload, second tab
   await page.waitForSelector("#probe-live svg polygon");
   await shows(page, "#probe-state", /a second|s a step/);
   await page.waitForFunction((score) => document.querySelector("#forecast-score")?.textContent !== score, before, PATIENCE);
-  assert.ok((await page.locator("#regime .candidate").count()) === 1, "the candidate stands on the phase diagram");
+  // The candidate stands on the phase diagram, which is drawn anew with every reading.
+  await page.waitForFunction(() => document.querySelectorAll("#regime .candidate").length === 1, null, PATIENCE);
 
   // A colleague, who has the predictor but no agent. After the last reading the forecast stands still.
   await goesBeyond(page, 100);

@@ -1,7 +1,7 @@
 //! Text that a training program wrote to its console or log file. mlx-lm and torchtune name the step on every line;
 //! programs on the Hugging Face Trainer (axolotl, LLaMA-Factory, TRL, Unsloth) do not: see `trainer_log`.
 
-use super::gather::Gathered;
+use super::gather::{Gathered, step_of};
 use super::{ImportError, ImportedRun, trainer_log};
 
 pub(super) fn read(name: &str, text: &str) -> Result<ImportedRun, ImportError> {
@@ -35,14 +35,14 @@ struct Stepped<'a> {
 /// A line that names its step.
 fn stepped(line: &str) -> Option<Stepped<'_>> {
     if let Some((step, rest)) = line.strip_prefix("Iter ").and_then(|rest| rest.split_once(": ")) {
-        return Some(Stepped { step: step.parse().ok()?, metrics: mlx_metrics(rest) });
+        return Some(Stepped { step: step_of(step.parse().ok()?)?, metrics: mlx_metrics(rest) });
     }
     let (step, rest) = line.strip_prefix("Step ")?.split_once(" | ")?;
     let metrics = rest.split_whitespace().filter_map(|pair| {
         let (name, value) = pair.split_once(':')?;
         Some((name, value.parse().ok()?))
     });
-    Some(Stepped { step: step.trim().parse().ok()?, metrics: metrics.collect() })
+    Some(Stepped { step: step_of(step.trim().parse().ok()?)?, metrics: metrics.collect() })
 }
 
 /// `Train loss 2.905, Learning Rate 1.000e-05, It/sec 1.2`.

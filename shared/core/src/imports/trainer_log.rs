@@ -2,7 +2,7 @@
 //! an epoch but no step. The step is that of the progress bar before it, or what the epoch's length makes of it.
 
 use super::console_log::pieces;
-use super::gather::{Gathered, Metric};
+use super::gather::{Gathered, Metric, step_of};
 use super::{ImportError, ImportedRun};
 use crate::limits;
 
@@ -193,7 +193,13 @@ impl Log {
             }
             })?;
         let training: Vec<usize> = (0..told.len()).filter(|index| self.entries[*index].is_training).collect();
-        let mut steps: Vec<u64> = told.iter().map(|(step, _)| libm::round(*step) as u64).collect();
+        let whole = |(step, _): &(f64, f64)| {
+            step_of(libm::round(*step)).ok_or_else(|| ImportError::Malformed {
+                place: "the log".to_owned(),
+                detail: format!("it tells of step {step}"),
+            })
+        };
+        let mut steps: Vec<u64> = told.iter().map(whole).collect::<Result<_, _>>()?;
         let told_of_training: Vec<(f64, f64)> = training.iter().map(|index| told[*index]).collect();
         let Some(even) = evenly_spaced(&told_of_training) else { return Ok(steps) };
         for (index, step) in training.iter().zip(&even) {

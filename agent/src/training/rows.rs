@@ -13,14 +13,18 @@ use foretune_engine::rows::{Dataset, Sampling, choose_aside, rows_of};
 use crate::files::{self, AtomicFile, FileSource};
 use crate::weights::ModelFolder;
 
+fn open(path: &Path) -> Result<Opened<FileSource>> {
+    formats::open(FileSource::open(path)?)
+        .with_context(|| format!("{} cannot be read as a dataset", path.display()))
+}
+
 pub fn read_rows(
     path: &Path,
     model: &ModelFolder,
     mapping: Option<&Mapping>,
     sampling: Sampling<'_>,
 ) -> Result<Dataset> {
-    let opened = formats::open(FileSource::open(path)?)
-        .with_context(|| format!("{} cannot be read as a dataset", path.display()))?;
+    let opened = open(path)?;
     let mut encode = |text: &str| model.encode(text);
     let dataset = rows_of(opened, model.template, &mut encode, mapping, sampling)
         .with_context(|| format!("{} cannot be read to its end", path.display()))?;
@@ -42,14 +46,11 @@ pub fn set_aside(
     sequence_length: usize,
     wish: Wish,
 ) -> Result<Aside> {
-    let mut open = || {
-        formats::open(FileSource::open(path)?)
-            .with_context(|| format!("{} cannot be read as a dataset", path.display()))
-    };
     let mut encode = |text: &str| model.encode(text);
-    choose_aside(&mut open, model.template, &mut encode, mapping, sequence_length, wish).with_context(|| {
-        format!("no rows of {} can be set aside; give clean rows with --eval", path.display())
-    })
+    choose_aside(&mut || open(path), model.template, &mut encode, mapping, sequence_length, wish)
+        .with_context(|| {
+            format!("no rows of {} can be set aside; give clean rows with --eval", path.display())
+        })
 }
 
 /// Both parts of a divided file, in `folder`: what the full run trains on, and what it is judged by.
@@ -60,7 +61,7 @@ pub fn write_parts(
     folder: &Path,
 ) -> Result<[PathBuf; 2]> {
     let told = || format!("{} cannot be read to its end", path.display());
-    let Opened { mut framer, parser, .. } = formats::open(FileSource::open(path)?).with_context(told)?;
+    let Opened { mut framer, parser, .. } = open(path)?;
     files::create_folder(folder)?;
     let targets = ["training.jsonl", "evaluation.jsonl"].map(|name| folder.join(name));
     let mut training = AtomicFile::create(&targets[0])?;

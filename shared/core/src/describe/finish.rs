@@ -17,6 +17,7 @@ pub(super) fn describe(all: &Descriptors, context: &DescribeContext<'_>, counts:
     set_characters(&mut features, all, &prepared);
     set_words(&mut features, all, &prepared);
     set_relations(&mut features, &prepared);
+    set_learnability(&mut features, context, &prepared);
     set_reference(&mut features, context, &prepared);
 
     let languages = sample::languages(&prepared);
@@ -37,7 +38,6 @@ pub(super) fn describe(all: &Descriptors, context: &DescribeContext<'_>, counts:
     features.set("conflicting_answer_share", all.prompts.conflict_share());
     let eval_overlap = context.eval.map(|index| all.overlap.report(index));
     set_overlap(&mut features, eval_overlap.as_ref());
-    set_evaluation(&mut features, context, &prepared);
 
     let sampled_answers: Vec<u64> = all.sample.iter().filter_map(|row| row.answer_hash).collect();
     let labels = all.answers.features(&sampled_answers);
@@ -187,10 +187,6 @@ fn set_relations(features: &mut FeatureVector, prepared: &Prepared<'_>) {
     features.set("answer_groundedness", vectors.answer_groundedness);
     features.set("semantic_diversity", vectors.semantic_diversity);
     features.set("embedding_outlier_ratio", vectors.embedding_outlier_ratio);
-    let learnability = sample::learnability(prepared);
-    features.set("naive_bayes_accuracy", learnability.naive_bayes_accuracy);
-    features.set("naive_bayes_skill", learnability.naive_bayes_skill);
-    features.set("neighbour_label_agreement", learnability.neighbour_agreement);
 }
 
 fn set_reference(features: &mut FeatureVector, context: &DescribeContext<'_>, prepared: &Prepared<'_>) {
@@ -217,11 +213,16 @@ fn set_reference(features: &mut FeatureVector, context: &DescribeContext<'_>, pr
     features.set("unigram_kl_to_reference", cross_entropy - features.get("unigram_entropy"));
 }
 
-/// What the evaluation rows ask, and what the file alone would answer: a fine-tune that has only learnt to answer at
-/// all ends near the constant score.
-fn set_evaluation(features: &mut FeatureVector, context: &DescribeContext<'_>, prepared: &Prepared<'_>) {
+/// How the answers follow from the prompts; and what the evaluation rows ask of it: a fine-tune that has only learnt to
+/// answer at all ends near the constant score.
+fn set_learnability(features: &mut FeatureVector, context: &DescribeContext<'_>, prepared: &Prepared<'_>) {
+    let view = sample::PromptView::best(prepared);
+    let learnability = sample::learnability(view.as_ref());
+    features.set("naive_bayes_accuracy", learnability.naive_bayes_accuracy);
+    features.set("naive_bayes_skill", learnability.naive_bayes_skill);
+    features.set("neighbour_label_agreement", learnability.neighbour_agreement);
     let outlook =
-        context.eval.map(|index| sample::evaluation_outlook(prepared, &Prepared::new(index.sample())));
+        context.eval.map(|index| sample::evaluation_outlook(view.as_ref(), &Prepared::new(index.sample())));
     let told = |value: fn(&EvaluationOutlook) -> f64| outlook.as_ref().map_or(f64::NAN, value);
     features.set("eval_constant_score", told(|outlook| outlook.constant_score));
     features.set("eval_naive_bayes_score", told(|outlook| outlook.naive_bayes_score));

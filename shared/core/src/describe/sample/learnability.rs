@@ -36,8 +36,9 @@ const UNKNOWN: Learnability = Learnability {
     neighbour_agreement: f64::NAN,
 };
 
-pub fn learnability(prepared: &Prepared<'_>) -> Learnability {
-    View::best(prepared).map_or(UNKNOWN, |view| Learnability {
+/// `view`: of the training rows, `None` where there are too few.
+pub fn learnability(view: Option<&PromptView<'_>>) -> Learnability {
+    view.map_or(UNKNOWN, |view| Learnability {
         naive_bayes_accuracy: view.accuracy,
         naive_bayes_skill: if view.commonest < 1.0 {
             (view.accuracy - view.commonest) / (1.0 - view.commonest)
@@ -49,7 +50,7 @@ pub fn learnability(prepared: &Prepared<'_>) -> Learnability {
 }
 
 /// What a part of the prompts tells of the answers.
-struct View<'a> {
+pub struct PromptView<'a> {
     rows: LabelledRows,
     accuracy: f64,
     commonest: f64,
@@ -57,10 +58,10 @@ struct View<'a> {
     is_last_line: bool,
 }
 
-impl<'a> View<'a> {
+impl<'a> PromptView<'a> {
     /// Words around the question can drown it (a text, and in the last line the word that is asked about): the last
     /// lines are tried alone too, and the better view counts. `None` with too few rows.
-    fn best(prepared: &Prepared<'a>) -> Option<Self> {
+    pub fn best(prepared: &Prepared<'a>) -> Option<Self> {
         let common_first_line = common_first_line(prepared);
         let view = |is_last_line: bool| {
             let start = |prompt: &str| start_of(prompt, common_first_line, is_last_line);
@@ -107,7 +108,8 @@ pub struct EvaluationOutlook {
     pub label_entropy: f64,
 }
 
-pub fn evaluation_outlook(training: &Prepared<'_>, evaluation: &Prepared<'_>) -> EvaluationOutlook {
+/// `view`: of the training rows, as for `learnability`.
+pub fn evaluation_outlook(view: Option<&PromptView<'_>>, evaluation: &Prepared<'_>) -> EvaluationOutlook {
     let answers: Vec<u64> = evaluation.rows.iter().filter_map(|row| row.row.answer_hash).collect();
     let count = answers.len() as f64;
     let mut counts: BTreeMap<u64, u32> = BTreeMap::new();
@@ -129,7 +131,7 @@ pub fn evaluation_outlook(training: &Prepared<'_>, evaluation: &Prepared<'_>) ->
             shares.map(|share| -share * libm::log2(share)).sum()
         },
     };
-    let Some(view) = View::best(training).filter(|_| !answers.is_empty()) else { return outlook };
+    let Some(view) = view.filter(|_| !answers.is_empty()) else { return outlook };
     let rows_of_class = view.rows.rows_of_class();
     let most = rows_of_class.iter().max().copied();
     // The smaller hash among equals: the sample's order must not show.

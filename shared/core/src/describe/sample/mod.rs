@@ -17,7 +17,7 @@ pub use complexity::instruction_complexity;
 pub use compress::compressed_share;
 pub use drift::drift;
 pub use language::languages;
-pub use learnability::{EvaluationOutlook, evaluation_outlook, learnability};
+pub use learnability::{EvaluationOutlook, PromptView, evaluation_outlook, learnability};
 pub use lexical::{moving_type_token_ratio, repeated_trigram_share, unigram_entropy};
 pub use openings::openings;
 pub use signs::sign_shares;

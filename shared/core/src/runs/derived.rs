@@ -28,8 +28,10 @@ pub(super) fn of_the_plan(vector: &mut FeatureVector, end_share: f64) {
     let schedule = Schedule::of(vector);
     let total = vector.get("total_steps");
     vector.set("learning_rate_total", vector.get("learning_rate") * total * schedule.spent(end_share));
-    for name in ["total_steps", "epochs"] {
-        vector.set(name, vector.get(name) * end_share);
+    if end_share < 1.0 {
+        for name in ["total_steps", "epochs"] {
+            vector.set(name, vector.get(name) * end_share);
+        }
     }
     let seen = total * end_share * vector.get("batch_size");
     vector.set("rows_seen_total", seen);

@@ -34,7 +34,7 @@ pub fn open(choice: DeviceChoice) -> Result<(Device, DType)> {
 fn cuda() -> Option<Device> {
     let told = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
-    let found = std::panic::catch_unwind(|| Device::new_cuda(0).ok()).ok().flatten();
+    let found = std::panic::catch_unwind(|| foretune_engine::open_gpu(0).ok()).ok().flatten();
     std::panic::set_hook(told);
     found
 }

@@ -1,6 +1,9 @@
 """The peer of `shared/engine/examples/bench_train.rs`: the same steps with PyTorch, transformers and PEFT.
 
-    engine_peer.py SIZE lora|full ROWS LENGTH STEPS [cpu|cuda] [recompute]
+    engine_peer.py SIZE lora|full ROWS LENGTH STEPS [cpu|cuda] [recompute] [autocast]
+
+PEFT keeps adapters in f32 beside a bf16 model; `autocast` multiplies them in bf16, as the Hugging Face trainer
+does with `bf16=True`.
 """
 
 import json
@@ -52,7 +55,8 @@ def main():
 
     def step():
         optimizer.zero_grad()
-        loss = model(input_ids=ids, labels=ids).loss
+        with torch.autocast(device, torch.bfloat16, enabled="autocast" in sys.argv):
+            loss = model(input_ids=ids, labels=ids).loss
         loss.backward()
         torch.nn.utils.clip_grad_norm_(trained, 1.0)
         optimizer.step()

@@ -4,6 +4,9 @@
 const K0: u64 = 0x9e37_79b9_7f4a_7c15;
 const K1: u64 = 0xd6e8_feb8_6659_fd93;
 
+/// For code that computes `combine` elsewhere, on a GPU.
+pub const CONSTANTS: [u64; 2] = [K0, K1];
+
 /// Multiply, fold the 128-bit product: the mixing step of wyhash-like functions.
 #[inline]
 pub fn mix(a: u64, b: u64) -> u64 {

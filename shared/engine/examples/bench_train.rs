@@ -1,7 +1,8 @@
 //! Speed of training steps for `just bench-engine` and `just gpu-check`: a model of a given shape with random
 //! weights, whole steps (loss, gradient, norm, clip, AdamW), one JSON line.
 //!
-//! `bench_train SIZE lora|full ROWS LENGTH STEPS [cpu|cuda] [recompute]`; SIZE is 1m, 10m or 7b.
+//! `bench_train SIZE lora|full ROWS LENGTH STEPS [cpu|cuda] [recompute] [composed]`; SIZE is 1m, 10m or 7b;
+//! `composed` is without kernels of our own.
 
 #![expect(clippy::print_stdout, reason = "its result goes there")]
 #![expect(clippy::disallowed_methods, reason = "a native program: it reads files and the clock")]
@@ -40,6 +41,17 @@ fn model(config: &ModelConfig, device: &Device, dtype: DType) -> Outcome<Model> 
     } else {
         Model::random_on_device(config, &options)?
     })
+}
+
+#[cfg(feature = "cuda")]
+fn gpu(words: &[String]) -> Outcome<Device> {
+    foretune_engine::ops::cuda::use_kernels(!words.iter().any(|word| word == "composed"));
+    Ok(foretune_engine::open_gpu(0)?)
+}
+
+#[cfg(not(feature = "cuda"))]
+fn gpu(_: &[String]) -> Outcome<Device> {
+    Err("built without the feature cuda".into())
 }
 
 /// The same tokens as the Python peer draws.
@@ -89,7 +101,7 @@ fn main() -> Outcome<()> {
     };
     let config = config(size)?;
     let (device, dtype) = if rest.iter().any(|word| word == "cuda") {
-        (Device::new_cuda(0)?, DType::BF16)
+        (gpu(rest)?, DType::BF16)
     } else {
         (Device::Cpu, DType::F32)
     };

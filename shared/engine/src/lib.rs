@@ -30,6 +30,8 @@ pub use error::{EngineError, Result};
 pub use lora::{Adapter, LoraConfig, Target};
 pub use model::{LoadOptions, Model, PassOptions, Quantization, TokenResults};
 pub use ops::AdamW;
+#[cfg(feature = "cuda")]
+pub use ops::cuda::open as open_gpu;
 pub use parameters::Gradients;
 pub use recipe::{Recipe, Schedule};
 pub use trainer::{Control, Event, Reading, RunData, RunOptions, StepRecord, StopReason, Trainer};

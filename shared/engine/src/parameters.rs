@@ -211,5 +211,11 @@ pub fn inner(a: &Tensor, b: &Tensor) -> Result<f64> {
     if is_fused(a) && is_fused(b) {
         return with_slice(a, |a| with_slice(b, |b| simd::dot_f64(a, b)))?;
     }
+    #[cfg(feature = "cuda")]
+    {
+        if crate::ops::cuda::applies(a) && b.is_contiguous() {
+            return crate::ops::cuda::inner(a, b);
+        }
+    }
     Ok(f64::from((a * b)?.sum_all()?.to_scalar::<f32>()?))
 }

@@ -7,8 +7,8 @@ use crate::batch::Block;
 use crate::config::ModelConfig;
 use crate::error::Result;
 use crate::ops::{
-    AttentionShape, RopeTables, add_assign, merge_heads, rms_norm, rms_norm_backward, silu_mul,
-    silu_mul_backward, softmax, softmax_backward, split_heads,
+    AttentionShape, RopeTables, add_assign, heads_to_rows, merge_heads, rms_norm, rms_norm_backward,
+    rows_to_heads, silu_mul, silu_mul_backward, softmax, softmax_backward, split_heads, spread,
 };
 use crate::parameters::Gradients;
 
@@ -156,7 +156,10 @@ impl Layer {
         let d_attended = self.o.backward(&d_middle, &saved.attended, late, true, gradients)?.expect(wanted);
         let (d_attended, d_residual) = match &saved.selection {
             None => (d_attended, d_middle),
-            Some(rows) => (spread(&d_attended, rows)?, spread(&d_middle, rows)?),
+            Some(rows) => {
+                let back = |part: &Tensor| spread(part, &rows.indices, rows.total);
+                (back(&d_attended)?, back(&d_middle)?)
+            }
         };
         let mut d_qkv = attend_backward(&d_attended, saved, pass)?;
         if let (Some(norms), Some(raw), Some(rms)) = (&self.head_norms, &saved.qkv_raw, &saved.head_rms) {
@@ -186,13 +189,6 @@ fn selected_dropout(pass: &Pass<'_>, selection: Option<&Selection>) -> Result<Op
         }
     };
     Ok(Some((keys, dropout.seed)))
-}
-
-/// Rows back to their places among zeros.
-fn spread(rows: &Tensor, selection: &Selection) -> Result<Tensor> {
-    let (_, width) = rows.dims2()?;
-    let zeros = Tensor::zeros((selection.total, width), rows.dtype(), rows.device())?;
-    Ok(zeros.index_add(&selection.indices, rows, 0)?)
 }
 
 fn shape_of(block: &Block, config: &ModelConfig) -> AttentionShape {
@@ -244,19 +240,6 @@ fn attend_backward(d_attended: &Tensor, saved: &Saved, pass: &Pass<'_>) -> Resul
 
 fn join(mut parts: Vec<Tensor>) -> Result<Tensor> {
     Ok(if parts.len() == 1 { parts.remove(0) } else { Tensor::cat(&parts, 0)? })
-}
-
-/// (rows*kv, group*len, d) -> (rows*len, heads*d).
-fn heads_to_rows(x: &Tensor, shape: AttentionShape) -> Result<Tensor> {
-    let AttentionShape { rows, len, heads, head_size, .. } = shape;
-    let by_head = x.reshape((rows, heads, len, head_size))?.transpose(1, 2)?.contiguous()?;
-    Ok(by_head.reshape((rows * len, heads * head_size))?)
-}
-
-fn rows_to_heads(x: &Tensor, shape: AttentionShape) -> Result<Tensor> {
-    let AttentionShape { rows, len, heads, kv_heads, head_size } = shape;
-    let by_head = x.reshape((rows, len, heads, head_size))?.transpose(1, 2)?.contiguous()?;
-    Ok(by_head.reshape((rows * kv_heads, heads / kv_heads * len, head_size))?)
 }
 
 /// RMS norm of each head of q and of k; v stays.

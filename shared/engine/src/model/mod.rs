@@ -12,7 +12,9 @@ use candle_core::{DType, Device, Tensor};
 use crate::batch::{Batch, Block};
 use crate::config::ModelConfig;
 use crate::error::Result;
-use crate::ops::{RopeTables, cross_entropy, is_fused, rms_norm, rms_norm_backward, small_share};
+use crate::ops::{
+    RopeTables, SmallShare, cross_entropy, knows_ranges, rms_norm, rms_norm_backward, small_share,
+};
 use crate::parameters::Gradients;
 use layer::{Layer, Pass, Saved, Selection, additive_mask};
 use projection::Dropout;
@@ -129,7 +131,7 @@ impl Model {
             correct: head.correct,
             rows: batch.target_row.clone(),
             hidden: head.hidden,
-            activation_sparsity: mean(&sparsity),
+            activation_sparsity: mean(&sparsity.iter().map(SmallShare::read).collect::<Result<Vec<_>>>()?),
         })
     }
 
@@ -245,8 +247,9 @@ impl Model {
     fn prepare(&self, batch: &Batch) -> Result<Prepared> {
         let tokens = Tensor::new(batch.tokens.as_slice(), &self.device)?;
         let embedded = self.embedding.index_select(&tokens, 0)?;
-        let fused = is_fused(&embedded);
-        let masks = batch.blocks.iter().map(|block| self.mask(block, fused)).collect::<Result<Vec<_>>>()?;
+        let by_ranges = knows_ranges(&embedded);
+        let masks =
+            batch.blocks.iter().map(|block| self.mask(block, by_ranges)).collect::<Result<Vec<_>>>()?;
         let selection = Some(Selection {
             indices: Tensor::new(batch.target_from.as_slice(), &self.device)?,
             total: batch.tokens.len(),
@@ -260,8 +263,8 @@ impl Model {
         Ok(Prepared { embedded, masks, selection, rope })
     }
 
-    fn mask(&self, block: &Block, fused: bool) -> Result<Option<Tensor>> {
-        if fused { Ok(None) } else { additive_mask(block, &self.device).map(Some) }
+    fn mask(&self, block: &Block, by_ranges: bool) -> Result<Option<Tensor>> {
+        if by_ranges { Ok(None) } else { additive_mask(block, &self.device).map(Some) }
     }
 
     fn pass<'a>(

@@ -6,7 +6,7 @@ use foretune_core::hash::combine;
 
 use crate::error::Result;
 use crate::lora::{Target, unit};
-use crate::ops::{add_assign, linear, sum_rows};
+use crate::ops::{add_assign, linear, matmul_add, sum_rows};
 use crate::parameters::{Gradients, Parameters};
 
 /// A frozen matrix: kept as it is, or packed in fewer bits and unpacked when its layer runs.
@@ -100,7 +100,18 @@ impl Projection {
         let Some(lora) = &mut self.lora else { return Ok(()) };
         let width = lora.parts.len() * lora.rank;
         let a = parameters.view(lora.a_offset, &[width, inputs])?;
-        let device = a.device().clone();
+        let dtype = match &self.weight {
+            Matrix::Dense(weight) => weight.dtype(),
+            Matrix::Quantized { dtype, .. } => *dtype,
+        };
+        #[cfg(feature = "cuda")]
+        {
+            if dtype != DType::F32 && crate::ops::cuda::applies(&a) {
+                lora.a = a.to_dtype(dtype)?;
+                lora.b_block = lora.joined_on_gpu(parameters, (out, width), dtype)?;
+                return Ok(());
+            }
+        }
         let mut columns = Vec::new();
         for (part, offset) in lora.parts.iter().zip(&lora.b_offsets) {
             let b = (parameters.view(*offset, &[part.rows, lora.rank])? * lora.scale)?;
@@ -115,11 +126,6 @@ impl Projection {
             Some(weight) => Some(add_assign(b_block.matmul(&a)?, weight)?),
             None => None,
         };
-        let dtype = match &self.weight {
-            Matrix::Dense(weight) => weight.dtype(),
-            Matrix::Quantized { dtype, .. } => *dtype,
-        };
-        debug_assert!(device.same_device(b_block.device()));
         lora.a = a.to_dtype(dtype)?;
         lora.b_block = b_block.to_dtype(dtype)?;
         Ok(())
@@ -133,9 +139,8 @@ impl Projection {
             return linear(x, merged, self.bias.as_ref());
         }
         let y = linear(x, &self.weight.dense()?, self.bias.as_ref())?;
-        let kept = lora.drop_inputs(x, dropout)?;
-        let low = kept.matmul(&lora.a.t()?)?;
-        add_assign(y, &low.matmul(&lora.b_block.t()?)?)
+        let low = lora.drop_inputs(x, dropout)?.matmul(&lora.a.t()?)?;
+        matmul_add(y, &low, &lora.b_block.t()?)
     }
 
     /// Adds this projection's gradients and returns dx, unless the caller has no use for it.
@@ -156,20 +161,19 @@ impl Projection {
         let Some(lora) = &self.lora else {
             return if need_dx { Ok(Some(dy.matmul(&self.weight.dense()?)?)) } else { Ok(None) };
         };
-        let mask = lora.mask(x, dropout)?;
-        let kept = match &mask {
-            Some(mask) => (x * mask)?,
-            None => x.clone(),
-        };
+        let kept = lora.drop_inputs(x, dropout)?;
         let low = kept.matmul(&lora.a.t()?)?;
         let d_low = dy.matmul(&lora.b_block)?;
         gradients.add(lora.a_offset, &d_low.t()?.matmul(&kept)?)?;
+        // A GPU takes no strided factor: there all parts are one product, of which the blocks are used.
+        let joined = if dy.device().is_cpu() { None } else { Some(dy.t()?.matmul(&low)?) };
         for (index, (part, offset)) in lora.parts.iter().zip(&lora.b_offsets).enumerate() {
-            let dy = dy.narrow(1, part.start, part.rows)?;
-            let low = low.narrow(1, index * lora.rank, lora.rank)?;
-            let (dy, low) =
-                if dy.device().is_cpu() { (dy, low) } else { (dy.contiguous()?, low.contiguous()?) };
-            gradients.add(*offset, &(dy.t()?.matmul(&low)? * lora.scale)?)?;
+            let columns = |of: &Tensor| of.narrow(1, index * lora.rank, lora.rank);
+            let d_b = match &joined {
+                Some(joined) => columns(&joined.narrow(0, part.start, part.rows)?)?.contiguous()?,
+                None => dy.narrow(1, part.start, part.rows)?.t()?.matmul(&columns(&low)?)?,
+            };
+            gradients.add(*offset, &(d_b * lora.scale)?)?;
         }
         if !need_dx {
             return Ok(None);
@@ -177,12 +181,12 @@ impl Projection {
         if let Some(merged) = &lora.merged {
             return Ok(Some(dy.matmul(merged)?));
         }
-        let through = d_low.matmul(&lora.a)?;
-        let through = match &mask {
-            Some(mask) => (through * mask)?,
-            None => through,
-        };
-        Ok(Some(add_assign(dy.matmul(&self.weight.dense()?)?, &through)?))
+        let dx = dy.matmul(&self.weight.dense()?)?;
+        if dropout.is_none() || lora.dropout == 0.0 {
+            return Ok(Some(matmul_add(dx, &d_low, &lora.a)?));
+        }
+        let through = lora.drop_inputs(&d_low.matmul(&lora.a)?, dropout)?;
+        Ok(Some(add_assign(dx, &through)?))
     }
 }
 
@@ -209,28 +213,44 @@ impl ProjectionLora {
         })
     }
 
+    /// x times the mask of this pass.
     fn drop_inputs(&self, x: &Tensor, dropout: Option<Dropout<'_>>) -> Result<Tensor> {
-        Ok(match self.mask(x, dropout)? {
-            Some(mask) => (x * mask)?,
-            None => x.clone(),
-        })
+        let Some(Dropout { keys, seed }) = dropout.filter(|_| self.dropout > 0.0) else {
+            return Ok(x.clone());
+        };
+        let seed = combine(seed, self.a_offset as u64);
+        let row_keys: Vec<u64> = keys.iter().map(|key| combine(seed, *key)).collect();
+        #[cfg(feature = "cuda")]
+        {
+            if crate::ops::cuda::applies(x) {
+                return crate::ops::cuda::drop(x, &row_keys, self.dropout);
+            }
+        }
+        Ok((x * self.mask(x, &row_keys)?)?)
+    }
+
+    #[cfg(feature = "cuda")]
+    fn joined_on_gpu(&self, parameters: &Parameters, size: (usize, usize), dtype: DType) -> Result<Tensor> {
+        let mut places = Vec::with_capacity(self.parts.len());
+        for (index, (part, offset)) in self.parts.iter().zip(&self.b_offsets).enumerate() {
+            let b = parameters.view(*offset, &[part.rows, self.rank])?;
+            places.push((b, part.start, index * self.rank));
+        }
+        crate::ops::cuda::join_adapters(&places, size, self.scale, dtype)
     }
 
     /// 0 or 1/(1-p), from hashes alone: the same in forward, in backward and in any micro-batch. One mask
     /// serves all linears of the projection (PEFT draws one each).
-    fn mask(&self, x: &Tensor, dropout: Option<Dropout<'_>>) -> Result<Option<Tensor>> {
-        let Some(Dropout { keys, seed }) = dropout.filter(|_| self.dropout > 0.0) else { return Ok(None) };
+    fn mask(&self, x: &Tensor, row_keys: &[u64]) -> Result<Tensor> {
         let (rows, width) = x.dims2()?;
         let keep = (1.0 / (1.0 - self.dropout)) as f32;
-        let seed = combine(seed, self.a_offset as u64);
         let mut mask = Vec::with_capacity(rows * width);
-        for key in keys {
-            let row = combine(seed, *key);
+        for row in row_keys {
             mask.extend(
-                (0..width).map(|i| if unit(combine(row, i as u64)) < self.dropout { 0.0 } else { keep }),
+                (0..width).map(|i| if unit(combine(*row, i as u64)) < self.dropout { 0.0 } else { keep }),
             );
         }
         let mask = Tensor::from_vec(mask, (rows, width), &Device::Cpu)?;
-        Ok(Some(mask.to_device(x.device())?.to_dtype(x.dtype())?))
+        Ok(mask.to_device(x.device())?.to_dtype(x.dtype())?)
     }
 }

@@ -85,6 +85,12 @@ pub fn split_heads(
     rope: &RopeTables,
     positions: Option<&[u32]>,
 ) -> Result<[Tensor; 3]> {
+    #[cfg(feature = "cuda")]
+    {
+        if super::cuda::applies(qkv) {
+            return super::cuda::split_heads(qkv, shape, [&rope.cos, &rope.sin], positions);
+        }
+    }
     if !is_fused(qkv) || !qkv.is_contiguous() {
         return composed_split(qkv, shape, rope, positions);
     }
@@ -201,6 +207,12 @@ pub fn merge_heads(
     positions: Option<&[u32]>,
 ) -> Result<Tensor> {
     let AttentionShape { rows, len, heads, kv_heads, head_size } = shape;
+    #[cfg(feature = "cuda")]
+    {
+        if [q, k, v].into_iter().all(super::cuda::applies) {
+            return super::cuda::merge_heads([q, k, v], shape, [&rope.cos, &rope.sin], positions);
+        }
+    }
     if !is_fused(q) {
         let q = composed_rotate(&q.reshape((rows, heads, len, head_size))?, shape, rope, positions, -1.0)?;
         let k = composed_rotate(&k.reshape((rows, kv_heads, len, head_size))?, shape, rope, positions, -1.0)?;
@@ -258,6 +270,12 @@ pub fn softmax(
         let probs = shifted.broadcast_div(&shifted.sum_keepdim(D::Minus1)?)?;
         return Ok(probs.reshape(stacked)?.to_dtype(scores.dtype())?);
     }
+    #[cfg(feature = "cuda")]
+    {
+        if super::cuda::applies(&scores) {
+            return super::cuda::softmax(scores, shape, scale, first_key);
+        }
+    }
     let per_row = shape.group() * kv_heads * len;
     update(&scores, |values| {
         vectorized(
@@ -286,6 +304,12 @@ pub fn softmax(
 
 /// dS = P * (dP - sum(P * dP)) * scale, in place over a fresh dP.
 pub fn softmax_backward(d_probs: Tensor, probs: &Tensor, scale: f32) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    {
+        if super::cuda::applies(&d_probs) && probs.is_contiguous() {
+            return super::cuda::softmax_backward(d_probs, probs, scale);
+        }
+    }
     if !is_fused(&d_probs) {
         let (d_wide, p) = (d_probs.to_dtype(DType::F32)?, probs.to_dtype(DType::F32)?);
         let inner = (&d_wide * &p)?.sum_keepdim(D::Minus1)?;
@@ -313,6 +337,32 @@ pub fn softmax_backward(d_probs: Tensor, probs: &Tensor, scale: f32) -> Result<T
         })
     })??;
     Ok(d_probs)
+}
+
+/// (rows*kv, group*len, d) -> (rows*len, heads*d).
+pub fn heads_to_rows(x: &Tensor, shape: AttentionShape) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    {
+        if super::cuda::applies(x) {
+            return super::cuda::heads_to_rows(x, shape);
+        }
+    }
+    let AttentionShape { rows, len, heads, head_size, .. } = shape;
+    let by_head = x.reshape((rows, heads, len, head_size))?.transpose(1, 2)?.contiguous()?;
+    Ok(by_head.reshape((rows * len, heads * head_size))?)
+}
+
+/// (rows*len, heads*d) -> (rows*kv, group*len, d).
+pub fn rows_to_heads(x: &Tensor, shape: AttentionShape) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    {
+        if super::cuda::applies(x) {
+            return super::cuda::rows_to_heads(x, shape);
+        }
+    }
+    let AttentionShape { rows, len, heads, kv_heads, head_size } = shape;
+    let by_head = x.reshape((rows, len, heads, head_size))?.transpose(1, 2)?.contiguous()?;
+    Ok(by_head.reshape((rows * kv_heads, shape.group() * len, head_size))?)
 }
 
 #[cfg(test)]

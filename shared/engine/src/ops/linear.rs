@@ -10,6 +10,13 @@ use crate::error::Result;
 pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tensor> {
     let y = x.matmul(&weight.t()?)?;
     let Some(bias) = bias else { return Ok(y) };
+    #[cfg(feature = "cuda")]
+    {
+        if super::cuda::applies(&y) {
+            super::cuda::add_bias(&y, bias)?;
+            return Ok(y);
+        }
+    }
     if !is_fused(&y) {
         return Ok(y.broadcast_add(bias)?);
     }
@@ -30,8 +37,15 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Result<Tens
     Ok(y)
 }
 
-/// `target += other`, in place where the target is a fresh CPU tensor of the caller's.
+/// `target += other`, in place where it can be: the target is a fresh tensor of the caller's.
 pub fn add_assign(target: Tensor, other: &Tensor) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    {
+        if super::cuda::applies(&target) && other.is_contiguous() {
+            super::cuda::add_assign(&target, other)?;
+            return Ok(target);
+        }
+    }
     if !is_fused(&target) || !target.is_contiguous() || !other.is_contiguous() {
         return Ok((target + other)?);
     }
@@ -48,6 +62,31 @@ pub fn add_assign(target: Tensor, other: &Tensor) -> Result<Tensor> {
         })
     })??;
     Ok(target)
+}
+
+/// `target += a x b`, over a fresh target of the caller's.
+pub fn matmul_add(target: Tensor, a: &Tensor, b: &Tensor) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    {
+        if super::cuda::applies(&target) {
+            super::cuda::matmul_add(&target, a, b)?;
+            return Ok(target);
+        }
+    }
+    add_assign(target, &a.matmul(b)?)
+}
+
+/// Rows to their places among `total` rows of zeros; no place comes twice.
+pub fn spread(rows: &Tensor, indices: &Tensor, total: usize) -> Result<Tensor> {
+    #[cfg(feature = "cuda")]
+    {
+        if super::cuda::applies(rows) {
+            return super::cuda::spread(rows, indices, total);
+        }
+    }
+    let (_, width) = rows.dims2()?;
+    let zeros = Tensor::zeros((total, width), rows.dtype(), rows.device())?;
+    Ok(zeros.index_add(indices, rows, 0)?)
 }
 
 /// Sum over rows, in f32: (rows, width) -> (width).

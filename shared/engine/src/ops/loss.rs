@@ -18,6 +18,12 @@ pub struct RowLoss {
 }
 
 pub fn cross_entropy(logits: Tensor, targets: &[u32], gradient_scale: Option<f32>) -> Result<RowLoss> {
+    #[cfg(feature = "cuda")]
+    {
+        if super::cuda::applies(&logits) {
+            return super::cuda::cross_entropy(logits, targets, gradient_scale);
+        }
+    }
     if is_fused(&logits) {
         fused(logits, targets, gradient_scale)
     } else {

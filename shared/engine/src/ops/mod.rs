@@ -1,8 +1,10 @@
-//! Operations that candle lacks or does slowly, each twice: one fused pass over slices on the CPU in f32,
-//! and one composed of candle operations for every other device or type. No gradient is recorded.
+//! Operations that candle lacks or does slowly: one fused pass over slices on the CPU in f32, one kernel on
+//! NVIDIA GPUs, and for every other device or type a composition of candle operations. No gradient is recorded.
 
 mod activation;
 mod attention;
+#[cfg(feature = "cuda")]
+pub mod cuda;
 mod linear;
 mod loss;
 mod norm;
@@ -15,9 +17,12 @@ use candle_core::{CpuStorage, DType, InplaceOp1, Layout, Storage, Tensor};
 
 use crate::error::Result;
 
-pub use activation::{silu_mul, silu_mul_backward, small_share};
-pub use attention::{AttentionShape, RopeTables, merge_heads, softmax, softmax_backward, split_heads};
-pub use linear::{add_assign, linear, sum_rows};
+pub use activation::{SmallShare, silu_mul, silu_mul_backward, small_share};
+pub use attention::{
+    AttentionShape, RopeTables, heads_to_rows, merge_heads, rows_to_heads, softmax, softmax_backward,
+    split_heads,
+};
+pub use linear::{add_assign, linear, matmul_add, spread, sum_rows};
 pub use loss::{RowLoss, cross_entropy};
 pub use norm::{Normed, rms_norm, rms_norm_backward};
 pub use optimizer::{AdamW, adamw_step};
@@ -25,6 +30,17 @@ pub use optimizer::{AdamW, adamw_step};
 /// Whether the fused path applies.
 pub fn is_fused(tensor: &Tensor) -> bool {
     tensor.device().is_cpu() && tensor.dtype() == DType::F32
+}
+
+/// Whether the tensor's device works by key ranges, without masks.
+pub fn knows_ranges(tensor: &Tensor) -> bool {
+    #[cfg(feature = "cuda")]
+    {
+        if cuda::applies(tensor) {
+            return true;
+        }
+    }
+    is_fused(tensor)
 }
 
 /// Reads a contiguous f32 CPU tensor in place.

@@ -15,6 +15,12 @@ pub struct Normed {
 
 /// y = x / sqrt(mean(x^2) + eps) * weight, in f32 inside whatever the type of x.
 pub fn rms_norm(x: &Tensor, weight: &Tensor, eps: f64) -> Result<Normed> {
+    #[cfg(feature = "cuda")]
+    {
+        if super::cuda::applies(x) {
+            return super::cuda::rms_norm(x, weight, eps);
+        }
+    }
     if is_fused(x) && x.is_contiguous() { fused(x, weight, eps as f32) } else { composed(x, weight, eps) }
 }
 
@@ -56,6 +62,12 @@ pub fn rms_norm_backward(
     inverse_rms: &Tensor,
     train_weight: bool,
 ) -> Result<(Tensor, Option<Tensor>)> {
+    #[cfg(feature = "cuda")]
+    {
+        if !train_weight && super::cuda::applies(x) && dy.is_contiguous() {
+            return Ok((super::cuda::rms_norm_backward(dy, x, weight, inverse_rms)?, None));
+        }
+    }
     if is_fused(x) && x.is_contiguous() && dy.is_contiguous() {
         fused_backward(dy, x, weight, inverse_rms, train_weight)
     } else {

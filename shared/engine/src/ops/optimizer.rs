@@ -35,6 +35,18 @@ pub fn adamw_step(
     let keep = 1.0 - learning_rate * settings.weight_decay;
     let rate = learning_rate / correction1;
     let root = correction2.sqrt();
+    #[cfg(feature = "cuda")]
+    {
+        if super::cuda::applies(parameters) {
+            let factors = super::cuda::AdamWFactors {
+                keep: keep as f32,
+                rate: rate as f32,
+                inverse_root: (1.0 / root) as f32,
+                gradient_scale: gradient_scale as f32,
+            };
+            return super::cuda::adamw(settings, [parameters, first, second], gradient, factors);
+        }
+    }
     if !is_fused(parameters) {
         let gradient = (gradient * gradient_scale)?;
         let new_first = ((first * settings.beta1)? + (&gradient * (1.0 - settings.beta1))?)?;

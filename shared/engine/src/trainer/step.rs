@@ -147,8 +147,7 @@ fn gradient_sparsity(gradient: &Tensor, norm: f64) -> Result<f64> {
     let small = if gradient.device().is_cpu() {
         with_slice(gradient, |values| values.iter().filter(|value| value.abs() < limit).count())? as f64
     } else {
-        let flags = gradient.abs()?.lt(f64::from(limit))?.to_dtype(candle_core::DType::F32)?;
-        f64::from(flags.mean_all()?.to_scalar::<f32>()?) * count
+        crate::ops::small_share(gradient)?.read()? * count
     };
     Ok(if norm.is_finite() { small / count } else { f64::NAN })
 }

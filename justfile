@@ -156,6 +156,10 @@ bench-proxy:
     cargo build --quiet -p foretune
     node tests/bench/proxy.mjs
 
+# Tables and pictures of lab/README.md, from the recorded runs
+lab-pictures:
+    python3 lab/describe.py lab/runs/*/runs.jsonl.gz --out lab/pictures
+
 # One binary that uses an NVIDIA GPU where there is one and starts without (--check: only whether it compiles)
 dist-cuda *arguments:
     agent/dist-cuda.sh {{arguments}}

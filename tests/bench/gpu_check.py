@@ -25,7 +25,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 # FLOP a token of forward and backward without gradients of frozen weights, and with the forward twice.
 FLOP = {"": 29.4e9, "recompute": 42.8e9}
 AIM = dict(of_peer=1.2, of_matmul=0.45, gigabytes=22.0)
-LOSS_TOLERANCE = 0.02
+# bf16 alone, on the CPU, is up to 2.8 % away from f32 on these rows (docs/benchmarks.md).
+LOSS_TOLERANCE = 0.04
 failed = []
 
 

@@ -53,7 +53,7 @@ test("without a predictor the page says so; with one it forecasts what the comma
   const { context, page, complaints } = await openPage(stage.browser, stage.server.address);
   await page.setInputFiles("#file-input", data);
   await page.waitForSelector("#verdict");
-  assert.match(await page.innerText("#forecast"), /No predictor is shipped/);
+  assert.match(await page.innerText("#forecast"), /A forecast needs a predictor of your model/);
   await page.setInputFiles("#predictor-file", predictor);
   await page.waitForSelector("#forecast-score");
   await set(page, "Learning rate", "0.001");
@@ -67,6 +67,23 @@ test("without a predictor the page says so; with one it forecasts what the comma
   await page.locator(".reasons summary >> nth=0").click();
   assert.ok((await page.locator(".reasons details[open] p").count()) >= 1);
   assert.deepEqual(await faultsOfLooks(page, "forecast"), []);
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
+test("the predictor that comes with the page is the program's own and says whose it is", { timeout: 90_000 }, async () => {
+  const { context, page, complaints } = await openPage(stage.browser, stage.server.address);
+  await page.setInputFiles("#file-input", data);
+  await page.waitForSelector("#verdict");
+  await page.click("#use-shipped");
+  await settled(page);
+  assert.match(await page.innerText("#forecast"), /bundled 0\.6-million-parameter model/);
+  await set(page, "Learning rate", "0.001");
+  await set(page, "Fixed steps", "300");
+  const here = JSON.parse(await downloadText(page, "#save-forecast")).forecast;
+  const natively = JSON.parse(foretune(["forecast", data, "--lr", "0.001", "--max-steps", "300", "--json"]));
+  assert.ok(here.score > 0 && here.interval[0] < here.score, JSON.stringify(here));
+  assert.equal(here.stage, natively.stage);
   assert.deepEqual(complaints, []);
   await context.close();
 });

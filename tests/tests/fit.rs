@@ -30,7 +30,10 @@ fn from_records_to_a_forecast() {
         assert!(report.baselines.contains_key(name), "{name}");
     }
     let names: Vec<&str> = report.by_depth.iter().map(|row| row.name.as_str()).collect();
-    assert_eq!(names[..3], ["before any probe, base score unknown", "before any probe", "step 0"]);
+    assert_eq!(
+        names[..3],
+        ["before any probe, file and recipe alone", "before any probe, base score too", "step 0"]
+    );
     assert_eq!(names[names.len() - 3..], ["step 100", "a third of the run", "half of the run"]);
     let rmse = |name: &str| report.by_depth.iter().find(|row| row.name == name).unwrap().test.metrics.rmse;
     assert!(rmse("half of the run") < rmse("step 0"));

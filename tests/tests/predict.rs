@@ -246,7 +246,8 @@ fn a_predictor_that_cannot_be_trusted_is_refused() {
     let unknown = onnx::write(&read.model, &[("feature_names".to_owned(), names.join(","))]);
     refused(&ask("unknown.onnx", &unknown), &["horoscope_0", "does not measure"]);
     refused(&ask("nameless.onnx", &onnx::write(&read.model, &[])), &["without names"]);
-    refused(&foretune(&["forecast", text(&file)]), &["--predictor"]);
+    let of_another_model = foretune(&["forecast", text(&file), "--model", "Qwen/Qwen2.5-7B-Instruct"]);
+    refused(&of_another_model, &["knows nothing of Qwen/Qwen2.5-7B-Instruct", "--predictor"]);
     refused(
         &foretune(&["forecast", text(&file), "--predictor", text(&place.path().join("none.onnx"))]),
         &["none.onnx", "check the spelling"],
@@ -307,6 +308,17 @@ fn runs_that_nothing_can_be_fitted_on_are_refused() {
     let nowhere = place.path().join("empty folder");
     std::fs::create_dir(&nowhere).unwrap();
     refused(&foretune(&["fit", text(&nowhere), "--out", "x.onnx"]), &["runs.jsonl"]);
+    write(&nowhere, "runs.jsonl.gz", b"cut off");
+    refused(&foretune(&["fit", text(&nowhere), "--out", "x.onnx"]), &["runs.jsonl.gz", "unpacked"]);
+}
+
+#[test]
+fn the_predictor_that_comes_with_the_program_says_whose_it_is() {
+    let place = tempfile::tempdir().unwrap();
+    let file = data(place.path());
+    let answer = foretune(&["forecast", text(&file), "--lr", "0.001", "--max-steps", "300"]);
+    assert_eq!(answer.code, 0, "{answer:?}");
+    assert!(answer.stdout.contains("points") && answer.stderr.contains("bundled model"), "{answer:?}");
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! `foretune fit`: a predictor from finished runs, judged beside every baseline; or a shipped one adjusted
 //! by a few runs of one's own.
 
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
+use flate2::read::GzDecoder;
 use foretune_core::predict::build::{BuildOptions, Built, SPLITS, SplitReport, build, html_report};
 use foretune_core::predict::fit::Metrics;
 use foretune_core::predict::predictor::Predictor;
@@ -152,15 +154,33 @@ fn other_split(runs: &[RunRecord], options: &BuildOptions) -> Option<Box<SplitRe
     }
 }
 
-/// The file of runs in a folder that `foretune collect` wrote.
+/// The file of runs in a folder that `foretune collect` wrote, and as it is given away.
 const RUNS_FILE: &str = "runs.jsonl";
+const PACKED_RUNS_FILE: &str = "runs.jsonl.gz";
 
 fn read_all(place: &Path) -> Result<Vec<RunRecord>> {
     let mut reader = RunsReader::default();
     for file in run_files(place)? {
-        reader.add(&file.display().to_string(), &files::read_text(&file)?)?;
+        reader.add(&file.display().to_string(), &read_unpacked(&file)?)?;
     }
     Ok(reader.finish()?)
+}
+
+fn read_unpacked(file: &Path) -> Result<String> {
+    if file.extension().is_none_or(|end| end != "gz") {
+        return Ok(files::read_text(file)?);
+    }
+    let mut text = String::new();
+    let packed = files::read(file)?;
+    GzDecoder::new(packed.as_slice())
+        .read_to_string(&mut text)
+        .with_context(|| format!("{} cannot be unpacked", file.display()))?;
+    Ok(text)
+}
+
+/// The runs of a folder that `collect` wrote; packed ones only where there are no others.
+fn collected(folder: &Path) -> Option<PathBuf> {
+    [RUNS_FILE, PACKED_RUNS_FILE].into_iter().map(|name| folder.join(name)).find(|file| files::exists(file))
 }
 
 /// A folder of `collect` stands for its runs alone; any other for its JSON Lines files and for the folders of
@@ -169,14 +189,12 @@ fn run_files(place: &Path) -> Result<Vec<PathBuf>> {
     if !files::is_folder(place) {
         return Ok(vec![place.to_owned()]);
     }
-    let own = place.join(RUNS_FILE);
-    if files::exists(&own) {
+    if let Some(own) = collected(place) {
         return Ok(vec![own]);
     }
     let mut found = Vec::new();
     for path in files::list(place)? {
-        let inner = path.join(RUNS_FILE);
-        if files::exists(&inner) {
+        if let Some(inner) = collected(&path) {
             found.push(inner);
         } else if path.extension().is_some_and(|end| end == "jsonl") {
             found.push(path);

@@ -19,8 +19,11 @@ use super::check::{eval_index, parse_mapping};
 use crate::candidate::{self, Candidate, Plan};
 use crate::checking::Fix;
 use crate::training::RecipeFlags;
-use crate::weights::ModelFolder;
+use crate::weights::{self, ModelFolder};
 use crate::{files, terminal};
+
+/// Made by `foretune fit` from the lab's runs of the bundled model.
+static SHIPPED_PREDICTOR: &[u8] = include_bytes!("../../../lab/predictors/tiny-exact-match.onnx");
 
 /// Forecast how a fine-tune would end: score, interval, verdict, reasons, cheap changes
 ///
@@ -29,7 +32,8 @@ use crate::{files, terminal};
 pub struct Forecast {
     /// The dataset
     file: PathBuf,
-    /// Predictor made by foretune fit, or any ONNX regressor that names our features
+    /// Predictor made by foretune fit, or any ONNX regressor that names our features (default: the one of the
+    /// bundled model, made from real runs)
     #[arg(long, value_name = "P.onnx")]
     predictor: Option<PathBuf>,
     /// Base model: a folder, its name in the Hugging Face cache, or `tiny`
@@ -108,8 +112,13 @@ impl Forecast {
     }
 
     fn prepare_with(&self, fixes: &[Fix]) -> Result<Prepared> {
-        let (predictor, predictor_hash) = load_predictor(self.predictor.as_deref())?;
-        let model = self.model.as_deref().map(ModelFolder::open).transpose()?;
+        let (predictor, predictor_hash) = match &self.predictor {
+            Some(path) => load_predictor(path)?,
+            None => self.shipped_predictor()?,
+        };
+        // The shipped predictor is of the bundled model, and of no other.
+        let model = self.model.as_deref().or(self.predictor.is_none().then_some(weights::TINY));
+        let model = model.map(ModelFolder::open).transpose()?;
         let mapping = self.map.as_ref();
         let eval = self.eval.as_deref().map(|path| eval_index(path, mapping)).transpose()?;
         let recipe = self.recipe.recipe()?;
@@ -132,15 +141,27 @@ impl Forecast {
         };
         Ok(Prepared { predictor, predictor_hash, plan: candidate.plan()?, readings, options })
     }
+
+    fn shipped_predictor(&self) -> Result<(Predictor, String)> {
+        if let Some(other) = self.model.as_deref().filter(|model| *model != weights::TINY) {
+            bail!(
+                "the predictor that comes with this program is of the bundled model ({}) and knows nothing of {other}; \
+                 give one made by `foretune fit` from runs of that model with --predictor P.onnx",
+                weights::TINY
+            );
+        }
+        terminal::note(
+            "by the predictor of the bundled model of 0.6 million parameters: it says nothing of a larger one \
+             (--predictor P.onnx takes another)",
+        );
+        let predictor =
+            Predictor::load(SHIPPED_PREDICTOR, |_| false).context("the predictor of this program")?;
+        Ok((predictor, predictor_hash(SHIPPED_PREDICTOR)))
+    }
 }
 
 /// The predictor and the hash that links know it by.
-pub fn load_predictor(path: Option<&Path>) -> Result<(Predictor, String)> {
-    let Some(path) = path else {
-        bail!(
-            "this build carries no predictor of its own; give one made by `foretune fit` with --predictor P.onnx"
-        );
-    };
+pub fn load_predictor(path: &Path) -> Result<(Predictor, String)> {
     let told = || format!("the predictor {}", path.display());
     let bytes = files::read(path)?;
     Ok((Predictor::load(&bytes, |_| false).with_context(told)?, predictor_hash(&bytes)))

@@ -127,7 +127,7 @@ fn open(arguments: &Open) -> Result<Answer> {
     let link = Link::parse(&arguments.link)?;
     let predictor = match &arguments.predictor {
         Some(path) => {
-            let (predictor, hash) = forecast::load_predictor(Some(path))?;
+            let (predictor, hash) = forecast::load_predictor(path)?;
             if hash != link.predictor {
                 bail!(
                     "the link was made with the predictor {}, and {} is {hash}: give that one, or none to see what \

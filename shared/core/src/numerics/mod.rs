@@ -11,6 +11,7 @@ pub mod matrix;
 pub mod mean_shift;
 pub mod monotone;
 pub mod nelder_mead;
+pub mod parallel;
 pub mod power_law;
 pub mod random;
 pub mod ridge;

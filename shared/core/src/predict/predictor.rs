@@ -18,7 +18,7 @@ use super::shap_sampling;
 use super::staged::Staged;
 use super::verdict::{LongerProbe, MistakeCosts, Verdict, verdict};
 use crate::features::{self, FeatureVector, Group};
-use crate::runs::{Knowledge, Known};
+use crate::runs::Known;
 
 #[derive(Debug, Clone)]
 pub struct Predictor {
@@ -216,7 +216,7 @@ impl Predictor {
         known: &Known<'_>,
         changes: &[(String, Vec<(String, f64)>)],
     ) -> Result<Vec<WhatIf>, PredictorError> {
-        let knowledge = if known.base_score.is_some() { Knowledge::Base } else { Knowledge::Plan };
+        let knowledge = known.most(0);
         let now = self.model.predict(&self.row(&known.at(knowledge, 0))?);
         let mut answers = Vec::with_capacity(changes.len());
         for (change, values) in changes {

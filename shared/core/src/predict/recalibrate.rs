@@ -118,7 +118,7 @@ pub fn recalibrate(
 /// For each run the row that knows most, up to a step.
 fn deepest(anytime: &AnytimeTable, step: f64) -> Vec<usize> {
     let mut taken = std::collections::BTreeMap::new();
-    for knowledge in [Knowledge::Plan, Knowledge::Base, Knowledge::Blind, Knowledge::Clean] {
+    for knowledge in [Knowledge::Plan, Knowledge::Rows, Knowledge::Base, Knowledge::Blind, Knowledge::Clean] {
         for row in anytime.rows_at(knowledge, step) {
             taken.insert(anytime.run[row], row);
         }

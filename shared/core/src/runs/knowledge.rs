@@ -9,6 +9,8 @@ use crate::features::FeatureVector;
 pub enum Knowledge {
     /// The file and the recipe.
     Plan,
+    /// And the clean rows themselves, which no model has answered yet.
+    Rows,
     /// And what the untrained model scores on clean rows.
     Base,
     /// A probe without clean rows.
@@ -21,6 +23,7 @@ impl Knowledge {
     pub fn word(self) -> &'static str {
         match self {
             Self::Plan => "plan",
+            Self::Rows => "rows",
             Self::Base => "base",
             Self::Blind => "blind",
             Self::Clean => "clean",
@@ -40,6 +43,9 @@ pub struct Known<'a> {
     pub readings: &'a [Reading],
     pub total_steps: u64,
 }
+
+/// Known wherever clean rows are, with or without a model.
+pub(crate) const OF_THE_ROWS: &str = "eval_known_answer_share";
 
 /// Only someone with clean rows can measure these.
 pub(crate) fn needs_clean_rows(name: &str) -> bool {
@@ -74,6 +80,7 @@ impl Known<'_> {
         }
         match knowledge {
             Knowledge::Plan | Knowledge::Blind => vector.without(needs_clean_rows),
+            Knowledge::Rows => vector.without(|name| name == "base_score"),
             Knowledge::Base | Knowledge::Clean => vector,
         }
     }
@@ -92,6 +99,7 @@ impl Known<'_> {
             Some(reading) if reading.features.get("eval_score").is_finite() => Knowledge::Clean,
             Some(_) => Knowledge::Blind,
             None if self.base_score.is_some() => Knowledge::Base,
+            None if self.plan.get(OF_THE_ROWS).is_finite() => Knowledge::Rows,
             None => Knowledge::Plan,
         }
     }

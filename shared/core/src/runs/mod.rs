@@ -10,8 +10,8 @@ mod table;
 mod trace;
 
 pub use derived::DERIVED_FROM_READINGS;
-pub(crate) use knowledge::needs_clean_rows;
 pub use knowledge::{Knowledge, Known};
+pub(crate) use knowledge::{OF_THE_ROWS, needs_clean_rows};
 pub use metrics::Metrics;
 pub use plan::{HELD_OUT_ROWS, RecipeNumbers, Schedule, before_any_probe, held_out_rows, plan_features};
 pub use read::{Place, RunsError, RunsReader, read_runs};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::knowledge::{Knowledge, Known};
+use super::knowledge::{Knowledge, Known, OF_THE_ROWS};
 use super::record::{Part, RunRecord};
 use crate::choosing::table::csv_cell;
 use crate::features::FeatureVector;
@@ -258,7 +258,10 @@ fn moments_of(run: &RunRecord) -> impl Iterator<Item = Moment> {
         Moment { knowledge, step, share: step / total, features: known.at(knowledge, seen) }
     };
     let has_base = known.at(Knowledge::Base, 0).get("base_score").is_finite();
-    let before_any = std::iter::once(Knowledge::Plan).chain(has_base.then_some(Knowledge::Base));
+    let has_rows = run.features.get(OF_THE_ROWS).is_finite();
+    let before_any = std::iter::once(Knowledge::Plan)
+        .chain(has_rows.then_some(Knowledge::Rows))
+        .chain(has_base.then_some(Knowledge::Base));
     let readings = (1..=known.readings.len()).filter(move |seen| {
         let share = known.readings[seen - 1].step as f64 / total;
         share <= LAST_SHARE

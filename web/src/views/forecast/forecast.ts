@@ -150,14 +150,23 @@ export function forecastView(report: Report, { predictors, onPredictor, onForeca
     return [h("button", { type: "button", onclick: () => input.click() }, label), input];
   };
 
+  async function takeShipped(): Promise<void> {
+    try {
+      await predictors.loadShipped();
+      await show();
+    } catch (thrown) {
+      replace(body, h("p", {}, `The predictor could not be fetched: ${thrown instanceof Error ? thrown.message : String(thrown)}`), h("p", { class: "actions" }, picker("predictor-file", "Choose a predictor")));
+    }
+  }
+
   async function show(): Promise<void> {
-    await predictors.loadShipped().catch(() => undefined);
     const { held } = predictors;
     if (!held) {
       source.textContent = "";
-      replace(body, h("p", {}, "No predictor is shipped with this build of the page yet"),
-        h("p", { class: "note" }, "Drop one that ", h("code", {}, "foretune fit"), " made from finished runs (a file ending in .onnx), and the forecast appears here. It is computed in this page."),
-        h("p", { class: "actions" }, picker("predictor-file", "Choose a predictor")));
+      replace(body, h("p", {}, "A forecast needs a predictor of your model, made by ", h("code", {}, "foretune fit"), " from finished runs (a file ending in .onnx). Drop it here; it is computed in this page."),
+        predictors.shipped.length > 0 && h("p", { class: "note" }, "With this page comes one of the bundled model of 0.6 million parameters, made from real runs. It says how that model would end on your data; of a larger one it knows nothing."),
+        h("p", { class: "actions" }, picker("predictor-file", "Choose a predictor"),
+          predictors.shipped.length > 0 && h("button", { type: "button", id: "use-shipped", onclick: () => void takeShipped() }, "Use the bundled model's")));
       return;
     }
     const card = held.file.card;

@@ -27,7 +27,7 @@ pub fn fit(
     runs: &[RunRecord],
     train: &AnytimeTable,
     options: &BuildOptions,
-    mut progress: impl FnMut(usize, usize),
+    mut progress: impl FnMut(usize, usize) + Send,
 ) -> Result<Fitted, BuildError> {
     train.table.check()?;
     let division = Division::of(train);

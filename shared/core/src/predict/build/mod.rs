@@ -99,7 +99,7 @@ pub struct Built {
 pub fn build(
     runs: &[RunRecord],
     options: &BuildOptions,
-    progress: impl FnMut(usize, usize),
+    progress: impl FnMut(usize, usize) + Send,
 ) -> Result<Built, BuildError> {
     let anytime = AnytimeTable::of(runs, options.label, options.split != "group");
     let train = anytime.select(&anytime.rows_of(runs, &options.split, Part::Train));

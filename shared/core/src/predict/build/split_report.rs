@@ -218,8 +218,14 @@ impl Maker<'_> {
     fn by_depth(&self) -> Vec<DepthRow> {
         let mut table = Vec::new();
         let before = Depth::Step(-1.0);
-        table.extend(self.depth_row("before any probe, base score unknown", Knowledge::Plan, &before, true));
-        table.extend(self.depth_row("before any probe", Knowledge::Base, &before, true));
+        table.extend(self.depth_row(
+            "before any probe, file and recipe alone",
+            Knowledge::Plan,
+            &before,
+            true,
+        ));
+        table.extend(self.depth_row("before any probe, evaluation rows too", Knowledge::Rows, &before, true));
+        table.extend(self.depth_row("before any probe, base score too", Knowledge::Base, &before, true));
         for step in &self.fitted.card.depths {
             let has_target = [0.0, 100.0].iter().any(|target| (target - step).abs() < 0.5);
             let name = format!("step {step}");

@@ -1,9 +1,9 @@
-//! Which state of knowledge gets a model of its own: before any probe with and without the base score, and the
-//! probe by depth, with and without clean rows.
+//! Which state of knowledge gets a model of its own: before any probe with and without evaluation rows and the base
+//! score, and the probe by depth, with and without clean rows.
 
 use crate::predict::expression::{Binary, Expression, Unary};
 use crate::predict::staged::Gate;
-use crate::runs::{AnytimeTable, Knowledge};
+use crate::runs::{AnytimeTable, Knowledge, OF_THE_ROWS};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Division {
@@ -22,7 +22,14 @@ impl Division {
     /// By what the training rows hold.
     pub fn of(train: &AnytimeTable) -> Self {
         let mut division = Self { gate: Gate::Stage(0), names: Vec::new() };
-        let plan = division.stage("before any probe, base score unknown");
+        let plan = division.stage("before any probe, file and recipe alone");
+        let plan = match train.table.column_index(OF_THE_ROWS) {
+            Some(column) if count(train, Knowledge::Rows) >= FEWEST_ROWS => {
+                let rows = division.stage("before any probe, evaluation rows at hand");
+                Gate::choose(column as u32, missing(), plan, rows)
+            }
+            _ => plan,
+        };
         let before = match train.table.column_index("base_score") {
             Some(column) if count(train, Knowledge::Base) >= FEWEST_ROWS => {
                 let base = division.stage("before any probe");

@@ -3,6 +3,7 @@
 //! chosen.
 
 use std::collections::BTreeSet;
+use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +16,7 @@ use super::mixture::Mixture;
 use super::table::{Table, TableError};
 use crate::features::{self, Better};
 use crate::numerics::boosted_trees::BoostOptions;
+use crate::numerics::parallel;
 use crate::predict::model::Model;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -90,53 +92,52 @@ pub fn search_steps(table: &Table, on_the_way: Option<&Table>, options: &SearchO
 
 const BENDS: [(&str, usize); 2] = [("ridge", 0), ("bent ridge", 1)];
 
+/// One piece of the search: a learner and what it learns. The additive fits of all aims share their sums.
+enum Trial<'a> {
+    Additive { name: &'static str, bends: usize },
+    Trees { name: &'static str, kind: Kind, learner: &'a Learner, aim: &'a Aim },
+    Widened { aim: &'a Aim, extra: &'a Table },
+}
+
 /// `on_the_way`: rows whose target is not the end of a run, to learn from and not to be judged by. `progress` is told of
 /// each step done.
 pub fn search(
     table: &Table,
     on_the_way: Option<&Table>,
     options: &SearchOptions,
-    mut progress: impl FnMut(),
+    progress: impl FnMut() + Send,
 ) -> Result<Choice, TableError> {
     table.check()?;
     let folds = group_folds(&table.groups, options.folds, options.seed);
     let aims = aims(table, options);
-    let mut tried = Vec::new();
-    for (name, bends) in BENDS {
-        let options = AdditiveOptions { bends, ..AdditiveOptions::default() };
-        let targets: Vec<Vec<f64>> = aims.iter().map(|aim| aim.values.clone()).collect();
-        for (fit, aim) in additive::fit_all(table, &targets, options, &folds).into_iter().zip(&aims) {
-            let name = format!("{name}, penalty {}", fit.penalty);
-            tried.push(aim.tried(table, &name, Kind::Additive, fit.model, fit.out_of_fold));
-            progress();
-        }
-    }
     let directions = known_directions(table);
-    for (name, kind, learner) in tree_learners(table, options, &directions) {
-        for aim in &aims {
-            let recipe = Recipe { name: name.to_owned(), learner: learner.clone(), target: Target::Score };
-            // The direction is known for the score; its change from another value has none.
-            let directions = if aim.anchor.is_none() { &directions[..] } else { &[] };
-            let monotone = matches!(learner, Learner::Boosted { monotone: true, .. });
-            if !monotone || !directions.is_empty() {
-                let (model, out_of_fold) = held_out_fit(table, &recipe, &aim.values, directions, &folds);
-                tried.push(aim.tried(table, name, kind, model, out_of_fold));
-            }
-            progress();
+    let learners = tree_learners(table, options, &directions);
+    let trials = trials(&aims, &learners, on_the_way);
+    let progress = Mutex::new(progress);
+    let tell = |steps: usize| {
+        // A listener that panicked has ended the search already.
+        if let Ok(mut progress) = progress.lock() {
+            (0..steps).for_each(|_| progress());
         }
-    }
-    for (aim, extra) in aims.iter().filter(|aim| aim.is_widened()).filter_map(|aim| Some((aim, on_the_way?)))
-    {
-        let (model, out_of_fold) = widened_fit(table, extra, aim, options, &folds);
-        tried.push(aim.tried(
-            table,
-            "boosted trees, scores on the way too",
-            Kind::OnTheWay,
-            model,
-            out_of_fold,
-        ));
-        progress();
-    }
+    };
+    let results = parallel::map(&trials, |trial| {
+        let (tried, steps) = match trial {
+            Trial::Additive { name, bends } => {
+                (additive_fits(table, name, *bends, &aims, &folds), aims.len())
+            }
+            Trial::Trees { name, kind, learner, aim } => {
+                (tree_fit(table, name, *kind, learner, aim, &directions, &folds).into_iter().collect(), 1)
+            }
+            Trial::Widened { aim, extra } => {
+                let (model, out_of_fold) = widened_fit(table, extra, aim, options, &folds);
+                let name = "boosted trees, scores on the way too";
+                (vec![aim.tried(table, name, Kind::OnTheWay, model, out_of_fold)], 1)
+            }
+        };
+        tell(steps);
+        tried
+    });
+    let mut tried: Vec<Tried> = results.into_iter().flatten().collect();
     tried.push(mean(table, &folds));
     let mut log: Vec<LogLine> = tried
         .iter()
@@ -157,6 +158,53 @@ pub fn search(
         out_of_fold: mixture.out_of_fold,
         log,
     })
+}
+
+fn trials<'a>(
+    aims: &'a [Aim],
+    learners: &'a [(&'static str, Kind, Learner)],
+    on_the_way: Option<&'a Table>,
+) -> Vec<Trial<'a>> {
+    let mut trials: Vec<Trial<'a>> =
+        BENDS.iter().map(|(name, bends)| Trial::Additive { name, bends: *bends }).collect();
+    for (name, kind, learner) in learners {
+        trials.extend(aims.iter().map(|aim| Trial::Trees { name, kind: *kind, learner, aim }));
+    }
+    let widened = aims.iter().filter(|aim| aim.is_widened());
+    trials.extend(widened.filter_map(|aim| Some(Trial::Widened { aim, extra: on_the_way? })));
+    trials
+}
+
+fn additive_fits(table: &Table, name: &str, bends: usize, aims: &[Aim], folds: &[Fold]) -> Vec<Tried> {
+    let options = AdditiveOptions { bends, ..AdditiveOptions::default() };
+    let targets: Vec<Vec<f64>> = aims.iter().map(|aim| aim.values.clone()).collect();
+    let fits = additive::fit_all(table, &targets, options, folds).into_iter().zip(aims);
+    fits.map(|(fit, aim)| {
+        let name = format!("{name}, penalty {}", fit.penalty);
+        aim.tried(table, &name, Kind::Additive, fit.model, fit.out_of_fold)
+    })
+    .collect()
+}
+
+/// None where known directions are asked for and the aim has none.
+fn tree_fit(
+    table: &Table,
+    name: &str,
+    kind: Kind,
+    learner: &Learner,
+    aim: &Aim,
+    directions: &[i8],
+    folds: &[Fold],
+) -> Option<Tried> {
+    // The direction is known for the score; its change from another value has none.
+    let directions = if aim.anchor.is_none() { directions } else { &[] };
+    let monotone = matches!(learner, Learner::Boosted { monotone: true, .. });
+    if monotone && directions.is_empty() {
+        return None;
+    }
+    let recipe = Recipe { name: name.to_owned(), learner: learner.clone(), target: Target::Score };
+    let (model, out_of_fold) = held_out_fit(table, &recipe, &aim.values, directions, folds);
+    Some(aim.tried(table, name, kind, model, out_of_fold))
 }
 
 impl Aim {

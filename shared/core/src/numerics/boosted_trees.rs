@@ -73,8 +73,10 @@ impl BoostedTrees {
                 scores.iter().zip(target).map(|(score, y)| slope(*score, *y, options.loss)).collect();
             let rows = draw_share(binned.rows, options.row_share, &mut random);
             let columns = draw_share(design.columns(), options.column_share, &mut random);
-            let growth = Growth { binned: &binned, slopes: &slopes, columns: &columns, directions, options };
-            let Some(tree) = growth.grow(rows) else { break };
+            let starts = binned.starts(&columns);
+            let growth =
+                Growth { binned: &binned, slopes: &slopes, columns: &columns, starts, directions, options };
+            let Some(tree) = growth.grow(rows.into_iter().map(|row| row as u32).collect()) else { break };
             for (row, score) in scores.iter_mut().enumerate() {
                 *score += tree.predict(design.row(row));
             }
@@ -168,6 +170,17 @@ impl Binned {
             .collect();
         Self { rows: design.rows(), edges, bins }
     }
+
+    /// A bin for missing values, one below each edge, and one above the last.
+    fn starts(&self, columns: &[usize]) -> Vec<usize> {
+        let sizes = columns.iter().map(|column| self.edges[*column].len() + 2);
+        std::iter::once(0)
+            .chain(sizes.scan(0, |end, size| {
+                *end += size;
+                Some(*end)
+            }))
+            .collect()
+    }
 }
 
 /// Upper edges between neighbouring distinct values; where there are more than `most`, equal counts.
@@ -229,9 +242,17 @@ impl BoostedTree {
 
 struct OpenLeaf {
     node: usize,
-    rows: Vec<usize>,
+    rows: Vec<u32>,
     bounds: Bounds,
     split: Option<Split>,
+    /// Empty where no further split is looked for.
+    histograms: Histograms,
+}
+
+/// Sums of a leaf's rows by bin, the tree's columns one behind the other.
+#[derive(Default)]
+struct Histograms {
+    cells: Vec<Cell>,
 }
 
 /// What a leaf's value may be, so that constrained columns keep their direction over the whole tree.
@@ -258,18 +279,21 @@ struct Growth<'a> {
     binned: &'a Binned,
     slopes: &'a [Slope],
     columns: &'a [usize],
+    /// Where each column's bins begin in a histogram, and where the last one's end.
+    starts: Vec<usize>,
     directions: &'a [i8],
     options: BoostOptions,
 }
 
 impl Growth<'_> {
     /// None when not even the root can be split: further rounds would add nothing.
-    fn grow(&self, rows: Vec<usize>) -> Option<BoostedTree> {
-        let root_split = self.best_split(&rows, UNBOUNDED);
+    fn grow(&self, rows: Vec<u32>) -> Option<BoostedTree> {
+        let histograms = self.histograms(&rows);
+        let root_split = self.best_split(&histograms, rows.len(), UNBOUNDED);
         root_split?;
         let mut nodes = vec![BoostedNode::Leaf { value: 0.0 }];
         let mut covers = vec![rows.len()];
-        let mut leaves = vec![OpenLeaf { node: 0, rows, bounds: UNBOUNDED, split: root_split }];
+        let mut leaves = vec![OpenLeaf { node: 0, rows, bounds: UNBOUNDED, split: root_split, histograms }];
         while leaves.len() < self.options.leaves {
             let Some(best) = (0..leaves.len()).filter(|leaf| leaves[*leaf].split.is_some()).max_by(|a, b| {
                 let gain = |leaf: &usize| leaves[*leaf].split.map_or(0.0, |split| split.gain);
@@ -280,11 +304,12 @@ impl Growth<'_> {
             };
             let leaf = leaves.swap_remove(best);
             let split = leaf.split.expect("only leaves with a split are chosen");
-            let goes_low = |row: &usize| {
-                let bin = usize::from(self.binned.bins[split.column][*row]);
+            let bins = &self.binned.bins[split.column];
+            let goes_low = |row: &u32| {
+                let bin = usize::from(bins[*row as usize]);
                 if bin == 0 { split.missing_low } else { bin <= split.last_low_bin }
             };
-            let (low, high): (Vec<usize>, Vec<usize>) = leaf.rows.into_iter().partition(goes_low);
+            let (low, high): (Vec<u32>, Vec<u32>) = leaf.rows.into_iter().partition(goes_low);
             let first = nodes.len();
             nodes.extend([BoostedNode::Leaf { value: 0.0 }, BoostedNode::Leaf { value: 0.0 }]);
             covers.extend([low.len(), high.len()]);
@@ -299,9 +324,13 @@ impl Growth<'_> {
             let (low_bounds, high_bounds) = self.child_bounds(leaf.bounds, split);
             // A full tree asks no leaf for a further split; searching one is what fitting costs.
             let is_full = leaves.len() + 2 >= self.options.leaves;
-            for (node, rows, bounds) in [(first, low, low_bounds), (first + 1, high, high_bounds)] {
-                let split = if is_full { None } else { self.best_split(&rows, bounds) };
-                leaves.push(OpenLeaf { node, rows, bounds, split });
+            let [low_sums, high_sums] =
+                if is_full { Default::default() } else { self.divided(leaf.histograms, [&low, &high]) };
+            for (node, rows, bounds, histograms) in
+                [(first, low, low_bounds, low_sums), (first + 1, high, high_bounds, high_sums)]
+            {
+                let split = if is_full { None } else { self.best_split(&histograms, rows.len(), bounds) };
+                leaves.push(OpenLeaf { node, rows, bounds, split, histograms });
             }
         }
         for leaf in &leaves {
@@ -310,6 +339,36 @@ impl Growth<'_> {
             nodes[leaf.node] = BoostedNode::Leaf { value };
         }
         Some(BoostedTree { nodes, covers })
+    }
+
+    fn histograms(&self, rows: &[u32]) -> Histograms {
+        let mut cells = vec![Cell::default(); self.starts[self.columns.len()]];
+        // Once for all columns: from their own places each column would fetch them anew.
+        let slopes: Vec<Slope> = rows.iter().map(|row| self.slopes[*row as usize]).collect();
+        for (index, column) in self.columns.iter().enumerate() {
+            let bins = &self.binned.bins[*column];
+            let cells = &mut cells[self.starts[index]..self.starts[index + 1]];
+            for (row, slope) in rows.iter().zip(&slopes) {
+                let cell = &mut cells[usize::from(bins[*row as usize])];
+                cell.rows += 1;
+                cell.gradient += slope.gradient;
+                cell.hessian += slope.hessian;
+            }
+        }
+        Histograms { cells }
+    }
+
+    /// Of both sides of a split: the smaller one is counted, the larger one is what is left (as LightGBM does it).
+    fn divided(&self, mut whole: Histograms, [low, high]: [&[u32]; 2]) -> [Histograms; 2] {
+        if low.len().max(high.len()) < 2 * self.options.leaf_rows {
+            return Default::default();
+        }
+        let low_is_smaller = low.len() <= high.len();
+        let smaller = self.histograms(if low_is_smaller { low } else { high });
+        for (cell, part) in whole.cells.iter_mut().zip(&smaller.cells) {
+            *cell = cell.minus(*part);
+        }
+        if low_is_smaller { [smaller, whole] } else { [whole, smaller] }
     }
 
     fn leaf_value(&self, total: Slope, bounds: Bounds) -> f64 {
@@ -331,9 +390,9 @@ impl Growth<'_> {
         }
     }
 
-    fn best_split(&self, rows: &[usize], bounds: Bounds) -> Option<Split> {
-        let (binned, slopes, options) = (self.binned, self.slopes, self.options);
-        if rows.len() < 2 * options.leaf_rows {
+    fn best_split(&self, histograms: &Histograms, row_count: usize, bounds: Bounds) -> Option<Split> {
+        let options = self.options;
+        if row_count < 2 * options.leaf_rows {
             return None;
         }
         let value = |cell: Cell| self.leaf_value(cell.slope(), bounds);
@@ -348,17 +407,10 @@ impl Growth<'_> {
         };
         let allowed = |cell: Cell| cell.rows >= options.leaf_rows && cell.hessian >= options.leaf_hessian;
         let mut best: Option<Split> = None;
-        let mut histogram = Vec::new();
-        for &column in self.columns {
+        for (index, &column) in self.columns.iter().enumerate() {
             let direction = f64::from(self.direction(column));
-            let bin_count = binned.edges[column].len() + 2;
-            histogram.clear();
-            histogram.resize(bin_count, Cell::default());
-            for row in rows {
-                let slope = slopes[*row];
-                let cell = &mut histogram[usize::from(binned.bins[column][*row])];
-                *cell = cell.plus(Cell { rows: 1, gradient: slope.gradient, hessian: slope.hessian });
-            }
+            let histogram = &histograms.cells[self.starts[index]..self.starts[index + 1]];
+            let bin_count = histogram.len();
             let total = histogram.iter().fold(Cell::default(), |sum, cell| sum.plus(*cell));
             let total_worth = worth(total);
             let mut below = Cell::default();
@@ -392,10 +444,10 @@ impl Growth<'_> {
     }
 }
 
-fn sum(slopes: &[Slope], rows: &[usize]) -> Slope {
-    rows.iter().fold(Slope::default(), |total, row| Slope {
-        gradient: total.gradient + slopes[*row].gradient,
-        hessian: total.hessian + slopes[*row].hessian,
+fn sum(slopes: &[Slope], rows: &[u32]) -> Slope {
+    rows.iter().map(|row| slopes[*row as usize]).fold(Slope::default(), |total, slope| Slope {
+        gradient: total.gradient + slope.gradient,
+        hessian: total.hessian + slope.hessian,
     })
 }
 

@@ -319,6 +319,8 @@ fn the_predictor_that_comes_with_the_program_says_whose_it_is() {
     let answer = foretune(&["forecast", text(&file), "--lr", "0.001", "--max-steps", "300"]);
     assert_eq!(answer.code, 0, "{answer:?}");
     assert!(answer.stdout.contains("points") && answer.stderr.contains("bundled model"), "{answer:?}");
+    let link = foretune(&["link", "make", text(&file), "--lr", "0.001", "--max-steps", "300", "--no-name"]);
+    assert!(link.code == 0 && link.stdout.trim().len() < 2500, "{} characters: {link:?}", link.stdout.len());
 }
 
 #[test]

@@ -135,7 +135,13 @@ impl Link {
         }
         let forecast = predictor.forecast(&features, options)?;
         let evaluation = predictor.card.as_ref().map_or_else(String::new, |card| {
-            let names = card.evaluations.join(", ");
+            let names = match card.evaluations.as_slice() {
+                // A link is short; dozens of names would make it long.
+                [first, second, rest @ ..] if rest.len() > 1 => {
+                    format!("{first}, {second} and {} more", rest.len())
+                }
+                names => names.join(", "),
+            };
             if names.is_empty() { card.target.clone() } else { format!("{} on {names}", card.target) }
         });
         let link = Self {

@@ -23,7 +23,8 @@ const OUTSIDE_SHOWN = 6;
 
 export function evaluationWords(card: Card | null): string {
   if (!card) return "whatever its maker fitted it to";
-  return card.evaluations.length ? `${card.target} on ${listed(card.evaluations.slice(0, 3))}` : card.target;
+  const names = card.evaluations.length > 3 ? [...card.evaluations.slice(0, 2), `${card.evaluations.length - 2} more`] : card.evaluations;
+  return names.length ? `${card.target} on ${listed(names)}` : card.target;
 }
 
 export function answerView(content: AnswerContent): HTMLElement {

@@ -11,7 +11,7 @@ use foretune_core::predict::build::{BuildOptions, Built, SPLITS, SplitReport, bu
 use foretune_core::predict::fit::Metrics;
 use foretune_core::predict::predictor::Predictor;
 use foretune_core::predict::recalibrate::recalibrate;
-use foretune_core::runs::{AnytimeTable, Label, RunRecord, RunsReader};
+use foretune_core::runs::{AnytimeTable, Label, RunRecord, RunsReader, pair_with_smaller};
 use foretune_core::wire::EventBody;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -54,6 +54,10 @@ pub struct Fit {
     /// Judge each test run at its deepest reading up to this step
     #[arg(long, value_name = "STEP", default_value_t = 100.0)]
     at_step: f64,
+    /// Runs of smaller base models on the same candidates, of which the finished scores alone are read: the ProxyLM
+    /// baseline forecasts from them
+    #[arg(long, value_name = "RUNS", conflicts_with = "recalibrate")]
+    beside: Option<PathBuf>,
     /// Said of the data in the card and the report
     #[arg(long, value_name = "TEXT", default_value = "")]
     note: String,
@@ -82,7 +86,12 @@ fn parse_coverage(text: &str) -> Result<f64, String> {
 
 pub fn run(arguments: &Fit) -> Result<Answer> {
     let told = || format!("the runs in {}", arguments.runs.display());
-    let runs = read_all(&arguments.runs).with_context(told)?;
+    let mut runs = read_all(&arguments.runs).with_context(told)?;
+    if let Some(place) = &arguments.beside {
+        let others = read_all(place).with_context(|| format!("the runs in {}", place.display()))?;
+        let found = pair_with_smaller(&mut runs, &others);
+        terminal::note(&format!("{found} runs have the same fine-tune of a smaller base model beside them"));
+    }
     let label = match arguments.target {
         Wanted::Score => Label::Score,
         Wanted::PGold => Label::PGold,
@@ -158,7 +167,7 @@ fn other_split(runs: &[RunRecord], options: &BuildOptions) -> Option<Box<SplitRe
 const RUNS_FILE: &str = "runs.jsonl";
 const PACKED_RUNS_FILE: &str = "runs.jsonl.gz";
 
-fn read_all(place: &Path) -> Result<Vec<RunRecord>> {
+pub(super) fn read_all(place: &Path) -> Result<Vec<RunRecord>> {
     let mut reader = RunsReader::default();
     for file in run_files(place)? {
         reader.add(&file.display().to_string(), &read_unpacked(&file)?)?;

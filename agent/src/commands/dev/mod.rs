@@ -1,5 +1,6 @@
 //! `foretune dev`: what only developers of Foretune need. Hidden from the help.
 
+mod advice;
 #[cfg(test)]
 mod guides;
 mod limits;
@@ -21,6 +22,8 @@ pub struct Dev {
 
 #[derive(Debug, Subcommand)]
 enum Task {
+    /// Write a sweep of bad runs with the change that the predictor advises
+    Advice(advice::Advice),
     /// Write the reference documents that come from code
     Docs {
         folder: PathBuf,
@@ -32,6 +35,7 @@ enum Task {
 
 pub fn run(arguments: &Dev) -> Result<Answer> {
     match &arguments.task {
+        Task::Advice(arguments) => advice::run(arguments),
         Task::Docs { folder, check } => docs(folder, *check),
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::draws::{Draws, between};
+use super::sweep::ChangedRecipe;
 use super::{Condition, Sweep};
 use crate::hash::{combine, hash_bytes};
 use crate::numerics::Random;
@@ -52,8 +53,11 @@ pub struct PlannedRecipe {
 }
 
 pub fn expand(sweep: &Sweep) -> Vec<PlannedRun> {
-    let mut list = Vec::new();
     let block = Block::of(sweep);
+    if !sweep.changed.is_empty() {
+        return sweep.changed.iter().map(|changed| changed_run(sweep, &block, changed)).collect();
+    }
+    let mut list = Vec::new();
     let mut order = (u64::MAX, Vec::new());
     for index in 0..sweep.configurations {
         let number = index / block.len;
@@ -62,12 +66,31 @@ pub fn expand(sweep: &Sweep) -> Vec<PlannedRun> {
         }
         let configuration = configuration(sweep, index, order.1[(index % block.len) as usize]);
         for repeat in 0..repeats(sweep, index) {
-            let seed = combine(combine(sweep.seed, index), repeat) >> 33;
-            let id = format!("{}-{index:05}-{repeat}", sweep.name);
-            list.push(PlannedRun { id, repeat, seed, configuration: configuration.clone() });
+            list.push(planned(sweep, configuration.clone(), repeat));
         }
     }
     list
+}
+
+fn planned(sweep: &Sweep, configuration: Configuration, repeat: u64) -> PlannedRun {
+    let index = configuration.index;
+    let seed = combine(combine(sweep.seed, index), repeat) >> 33;
+    PlannedRun { id: format!("{}-{index:05}-{repeat}", sweep.name), repeat, seed, configuration }
+}
+
+/// The same rows and seed as in the unchanged sweep.
+fn changed_run(sweep: &Sweep, block: &Block<'_>, changed: &ChangedRecipe) -> PlannedRun {
+    let index = changed.configuration;
+    let task = block.order(sweep.seed, index / block.len)[(index % block.len) as usize];
+    let mut configuration = configuration(sweep, index, task);
+    let recipe = &mut configuration.recipe;
+    recipe.learning_rate = changed.learning_rate.unwrap_or(recipe.learning_rate);
+    recipe.steps = changed.steps.unwrap_or(recipe.steps);
+    if let Some(rank) = changed.rank {
+        recipe.alpha *= rank as f64 / recipe.rank as f64;
+        recipe.rank = rank;
+    }
+    planned(sweep, configuration, 0)
 }
 
 fn repeats(sweep: &Sweep, index: u64) -> u64 {
@@ -195,6 +218,26 @@ mod tests {
 
     fn of_length(configurations: u64) -> Vec<PlannedRun> {
         expand(&Sweep { configurations, ..main_sweep() })
+    }
+
+    #[test]
+    fn changed_configurations_keep_their_rows_and_seed() {
+        let plain = of_length(50);
+        let changed =
+            ChangedRecipe { configuration: 41, learning_rate: Some(0.002), steps: None, rank: Some(64) };
+        let sweep = Sweep { changed: vec![changed], configurations: 50, ..main_sweep() };
+        let [run] = expand(&sweep).try_into().unwrap();
+        let before = plain.iter().find(|run| run.configuration.index == 41 && run.repeat == 0).unwrap();
+        let recipe = PlannedRecipe {
+            learning_rate: 0.002,
+            rank: 64,
+            alpha: before.configuration.recipe.alpha * 64.0 / before.configuration.recipe.rank as f64,
+            ..before.configuration.recipe.clone()
+        };
+        let configuration = Configuration { recipe, ..before.configuration.clone() };
+        assert_eq!(run, PlannedRun { configuration, ..before.clone() });
+        assert_ne!(sweep.fingerprint(), main_sweep().fingerprint());
+        assert_eq!(Sweep::parse(&sweep.text()).unwrap(), sweep);
     }
 
     /// Drawn numbers are part of every recorded run: these may never change.

@@ -16,8 +16,8 @@ pub use divergence::has_diverged;
 pub use expand::{Configuration, PlannedRecipe, PlannedRun, expand};
 pub use journal::{JournalError, whole_length};
 pub use sweep::{
-    ConditionRange, Conditions, EvaluationSizes, ModelChoice, Range, RecipeRanges, Repeats, StepRange, Sweep,
-    SweepError, TaskEntry, Unstable,
+    ChangedRecipe, ConditionRange, Conditions, EvaluationSizes, ModelChoice, Range, RecipeRanges, Repeats,
+    StepRange, Sweep, SweepError, TaskEntry, Unstable,
 };
 pub use task::{TaskRow, TaskSplit, fit_into};
 pub use taught::{TAUGHT_TASKS, is_taught, prompt_of};

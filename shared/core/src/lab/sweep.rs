@@ -40,9 +40,27 @@ pub struct Sweep {
     #[serde(default)]
     pub conditions: Conditions,
     pub tasks: BTreeMap<String, TaskEntry>,
+    /// Where there are any: only these configurations, each with its recipe changed and everything else as drawn.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changed: Vec<ChangedRecipe>,
     /// Where and how the Slurm executor makes the runs; changes none of them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slurm: Option<SlurmTable>,
+}
+
+/// What is said replaces what was drawn.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChangedRecipe {
+    /// Its place in the list of the unchanged sweep.
+    pub configuration: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub learning_rate: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u64>,
+    /// `alpha` keeps its ratio to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rank: Option<usize>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -177,6 +195,11 @@ impl Sweep {
         Ok(sweep)
     }
 
+    /// As a sweep file.
+    pub fn text(&self) -> String {
+        toml::to_string(self).expect("numbers, texts, and tables with text keys")
+    }
+
     /// Hash of everything that decides about runs, but not of the length of the list: a longer list belongs
     /// into the same folder.
     pub fn fingerprint(&self) -> u64 {
@@ -225,6 +248,9 @@ impl Sweep {
                 );
             }
         }
+        for changed in &self.changed {
+            changed.check(self.configurations)?;
+        }
         match self.slurm.as_ref().and_then(SlurmTable::problem) {
             Some((key, expected, found)) => bad(&key, expected, found),
             None => Ok(()),
@@ -253,6 +279,22 @@ impl Sweep {
             if condition.needs_another_task() && self.tasks.len() < 2 {
                 return bad(&key, "at least two tasks to take rows from", self.tasks.len());
             }
+        }
+        Ok(())
+    }
+}
+
+impl ChangedRecipe {
+    fn check(&self, configurations: u64) -> Result<(), SweepError> {
+        let Self { configuration, learning_rate, steps, rank } = *self;
+        if configuration >= configurations {
+            return bad("changed.configuration", "below configurations", configuration);
+        }
+        if learning_rate.is_some_and(|rate| !(1e-12..=10.0).contains(&rate)) {
+            return bad("changed.learning_rate", "1e-12 to 10", learning_rate.unwrap_or(f64::NAN));
+        }
+        if steps == Some(0) || rank == Some(0) {
+            return bad("changed", "steps and rank of 1 or more", "0");
         }
         Ok(())
     }

@@ -20,10 +20,11 @@ impl PowerLaw {
         if points.len() < 3 {
             return None;
         }
-        let solve = |decay: f64, offset: f64| {
-            let rows = points.iter().map(|(x, y)| {
+        // (x + offset)^-decay = e^(-decay ln(x + offset)): the logarithms are the same for every decay.
+        let solve = |decay: f64, logarithms: &[f64]| {
+            let rows = points.iter().zip(logarithms).map(|((_, y), logarithm)| {
                 let size = y.max(1e-9);
-                (1.0 / size, libm::pow(x + offset, -decay) / size)
+                (1.0 / size, libm::exp(-decay * logarithm) / size)
             });
             non_negative_pair(rows)
         };
@@ -35,17 +36,18 @@ impl PowerLaw {
         let mut best: Option<(f64, Self)> = None;
         for _ in 0..6 {
             let mut next = centre;
-            for a in -5..=5 {
-                for b in -5..=5 {
-                    let at = [
-                        (centre[0] + reach[0] * f64::from(a) / 5.0).clamp(limits[0].0, limits[0].1),
-                        (centre[1] + reach[1] * f64::from(b) / 5.0).clamp(limits[1].0, limits[1].1),
-                    ];
-                    let (decay, offset) = (libm::exp(at[0]), libm::exp(at[1]));
-                    let (error, floor, scale) = solve(decay, offset);
+            for b in -5..=5 {
+                let log_offset = (centre[1] + reach[1] * f64::from(b) / 5.0).clamp(limits[1].0, limits[1].1);
+                let offset = libm::exp(log_offset);
+                let logarithms: Vec<f64> = points.iter().map(|(x, _)| libm::log(x + offset)).collect();
+                for a in -5..=5 {
+                    let log_decay =
+                        (centre[0] + reach[0] * f64::from(a) / 5.0).clamp(limits[0].0, limits[0].1);
+                    let decay = libm::exp(log_decay);
+                    let (error, floor, scale) = solve(decay, &logarithms);
                     if best.is_none_or(|(known, _)| error < known) {
                         best = Some((error, Self { floor, scale, offset, decay }));
-                        next = at;
+                        next = [log_decay, log_offset];
                     }
                 }
             }

@@ -105,6 +105,11 @@ impl Forest {
 
 impl Column {
     pub fn at(&self, row: &[f64]) -> f64 {
-        self.weight * self.function.at(row[self.feature as usize])
+        self.value_at(row[self.feature as usize])
+    }
+
+    /// Of a value of its feature.
+    pub fn value_at(&self, value: f64) -> f64 {
+        self.weight * self.function.at(value)
     }
 }

@@ -2,7 +2,7 @@
 //! or without. One function makes the features of that moment, for fitting and for forecasting alike.
 
 use super::derived;
-use super::record::Reading;
+use super::record::{Reading, RunRecord};
 use crate::features::FeatureVector;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -52,7 +52,18 @@ pub(crate) fn needs_clean_rows(name: &str) -> bool {
     name.starts_with("eval_") || name == "base_score"
 }
 
-impl Known<'_> {
+impl<'a> Known<'a> {
+    /// Of a finished run.
+    pub fn of(run: &'a RunRecord) -> Self {
+        Self {
+            plan: &run.features,
+            proxy: run.proxy.as_ref(),
+            base_score: run.base_score,
+            readings: &run.readings,
+            total_steps: run.total_steps,
+        }
+    }
+
     /// The features as they are known after `readings_seen` readings.
     pub fn at(&self, knowledge: Knowledge, readings_seen: usize) -> FeatureVector {
         self.toward(knowledge, readings_seen, self.total_steps)

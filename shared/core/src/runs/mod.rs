@@ -1,5 +1,6 @@
 //! Finished fine-tunes as records, one JSON object a line, and the tables that predictors are fitted on.
 
+mod bases;
 mod derived;
 mod knowledge;
 mod metrics;
@@ -9,6 +10,7 @@ mod record;
 mod table;
 mod trace;
 
+pub use bases::pair_with_smaller;
 pub use derived::DERIVED_FROM_READINGS;
 pub use knowledge::{Knowledge, Known};
 pub(crate) use knowledge::{OF_THE_ROWS, needs_clean_rows};
@@ -19,5 +21,5 @@ pub use record::{
     DatasetRecord, Elsewhere, EvaluationRecord, ModelRecord, Part, Reading, RunRecord, SCHEMA_VERSION,
     StepRecord,
 };
-pub use table::{AnytimeTable, Label, STATIC_ONLY_STEP, noise_floor};
+pub use table::{AnytimeTable, Label, STATIC_ONLY_STEP, noise_floor, part_of};
 pub use trace::{TraceError, read_trace};

@@ -107,7 +107,7 @@ impl AnytimeTable {
         let groups: BTreeMap<usize, u64> =
             self.run.iter().copied().zip(self.table.groups.iter().copied()).collect();
         for (index, group) in groups {
-            let known = known_of(&runs[index]);
+            let known = Known::of(&runs[index]);
             for (before, later) in known.readings.iter().enumerate() {
                 let target = later.features.get(label.read_as());
                 if target.is_nan() || later.step >= known.total_steps {
@@ -234,18 +234,8 @@ struct Moment {
     features: FeatureVector,
 }
 
-fn known_of(run: &RunRecord) -> Known<'_> {
-    Known {
-        plan: &run.features,
-        proxy: run.proxy.as_ref(),
-        base_score: run.base_score,
-        readings: &run.readings,
-        total_steps: run.total_steps,
-    }
-}
-
 fn moments_of(run: &RunRecord) -> impl Iterator<Item = Moment> {
-    let known = known_of(run);
+    let known = Known::of(run);
     let before = move |knowledge| Moment {
         knowledge,
         step: STATIC_ONLY_STEP,
@@ -275,7 +265,8 @@ fn moments_of(run: &RunRecord) -> impl Iterator<Item = Moment> {
 }
 
 /// As frozen in the record; else a third of the families (`group`) or of the configurations, by hash.
-fn part_of(run: &RunRecord, split: &str) -> Part {
+/// Frozen in the record, else by hash: a third of the families or of the configurations is for testing.
+pub fn part_of(run: &RunRecord, split: &str) -> Part {
     if let Some(part) = run.split.get(split) {
         return *part;
     }

@@ -58,12 +58,12 @@ pub fn fit_all(
     for fold in folds.iter().filter(|fold| !fold.train.is_empty()) {
         let design = Design::of(table, &fold.train, options);
         let moments = Moments::of(&design, table, &fold.train, targets);
-        let test: Vec<Vec<f64>> = fold.test.iter().map(|row| design.at(&table.rows[*row])).collect();
+        let test = design.at(table, &fold.test);
         for (index, penalty) in PENALTIES.into_iter().enumerate() {
             let Some(factor) = moments.factor(penalty) else { continue };
             for (target, held_out) in held_out.iter_mut().enumerate() {
                 let weights = factor.solve(&moments.right[target]);
-                for (row, values) in fold.test.iter().zip(&test) {
+                for (row, values) in fold.test.iter().zip(test.chunks_exact(weights.len())) {
                     held_out[index][*row] = dot(&weights, values);
                 }
             }
@@ -110,9 +110,22 @@ impl Design {
         Self { basis }
     }
 
-    /// With a 1 for the intercept at the end.
-    fn at(&self, row: &[f64]) -> Vec<f64> {
-        self.basis.iter().map(|column| column.at(row)).chain([1.0]).collect()
+    /// Row after row, with a 1 for the intercept at each one's end.
+    fn at(&self, table: &Table, rows: &[usize]) -> Vec<f64> {
+        let width = self.basis.len() + 1;
+        let mut values = vec![1.0; rows.len() * width];
+        for (index, column) in self.basis.iter().enumerate() {
+            // Rows of one run stand together, and what is known of its file and recipe is the same in all of them.
+            let mut last = (f64::NAN.to_bits(), column.value_at(f64::NAN));
+            for (row, values) in rows.iter().zip(values.chunks_exact_mut(width)) {
+                let value = table.rows[*row][column.feature as usize];
+                if value.to_bits() != last.0 {
+                    last = (value.to_bits(), column.value_at(value));
+                }
+                values[index] = last.1;
+            }
+        }
+        values
     }
 
     fn model(&self, width: usize, weights: &[f64]) -> Model {
@@ -226,15 +239,15 @@ impl Moments {
         let width = design.basis.len() + 1;
         let mut sums = vec![0.0; width * width];
         let mut right = vec![vec![0.0; width]; targets.len()];
-        for row in rows {
-            let values = design.at(&table.rows[*row]);
+        let all = design.at(table, rows);
+        for (row, values) in rows.iter().zip(all.chunks_exact(width)) {
             for (a, left) in values.iter().enumerate() {
                 for (sum, value) in sums[a * width + a..(a + 1) * width].iter_mut().zip(&values[a..]) {
                     *sum += left * value;
                 }
             }
             for (right, target) in right.iter_mut().zip(targets) {
-                for (sum, value) in right.iter_mut().zip(&values) {
+                for (sum, value) in right.iter_mut().zip(values) {
                     *sum += value * target[*row];
                 }
             }

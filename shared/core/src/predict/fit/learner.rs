@@ -101,7 +101,7 @@ fn as_tree(tree: &BoostedTree, width: usize) -> Tree {
         .iter()
         .map(|node| match node {
             BoostedNode::Leaf { value } => Node::Leaf(*value),
-            BoostedNode::Split { column, threshold, missing_low, low, high } => Node::Split(Split {
+            BoostedNode::Split { column, threshold, missing_low, low, high, .. } => Node::Split(Split {
                 feature: *column as u32,
                 branch: Branch::LessOrEqual,
                 missing_goes_true: *missing_low,

@@ -1,9 +1,12 @@
 //! The best learner alone, or a mixture: non-negative weights learned on out-of-fold predictions, or plain
 //! averages of the best of each kind, which learn nothing and so cannot overfit.
 
+use std::collections::BTreeMap;
+
 use super::folds::Fold;
 use super::metrics::metrics;
-use super::search::{Kind, LogLine, Tried};
+use super::search::{LogLine, Tried};
+use super::trials::Kind;
 use crate::numerics::linear::non_negative_least_squares;
 use crate::numerics::{Matrix, stats};
 use crate::predict::model::Model;
@@ -104,10 +107,16 @@ impl Mixture {
         Self { parts, intercept, out_of_fold, rmse, name }
     }
 
-    pub(super) fn model(&self, tried: &[Tried], width: usize) -> Model {
+    /// Places among what was tried.
+    pub(super) fn members(&self) -> impl Iterator<Item = usize> + '_ {
+        self.parts.iter().map(|(index, _)| *index)
+    }
+
+    /// `models`: of the members, fitted on all rows.
+    pub(super) fn model(&self, models: &BTreeMap<usize, Model>, width: usize) -> Model {
         let mut model = Model::constant(width, self.intercept);
         for (index, weight) in &self.parts {
-            model.add(tried[*index].model.clone(), *weight);
+            model.add(models[index].clone(), *weight);
         }
         model
     }

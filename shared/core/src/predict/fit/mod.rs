@@ -10,6 +10,7 @@ mod metrics;
 mod mixture;
 mod search;
 mod table;
+mod trials;
 
 pub use additive::AdditiveOptions;
 pub use extra_trees::ExtraTreesOptions;

@@ -2,20 +2,15 @@
 //! alone, and written down line by line. What cannot be explained exactly is tried for comparison and never
 //! chosen.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Mutex;
 
 use serde::{Deserialize, Serialize};
 
-use super::additive::{self, AdditiveOptions};
-use super::extra_trees::ExtraTreesOptions;
-use super::folds::{Fold, group_folds};
-use super::learner::{Learner, Recipe, Target, changes};
-use super::metrics::metrics;
+use super::folds::group_folds;
 use super::mixture::Mixture;
 use super::table::{Table, TableError};
-use crate::features::{self, Better};
-use crate::numerics::boosted_trees::BoostOptions;
+use super::trials::{Aim, Ground, Kind, Trial, aims};
 use crate::numerics::parallel;
 use crate::predict::model::Model;
 
@@ -23,7 +18,8 @@ use crate::predict::model::Model;
 pub struct SearchOptions {
     pub folds: usize,
     pub seed: u64,
-    /// Features whose value may serve as a starting point; the target is then the change from it.
+    /// Features whose value may serve as a starting point, the reading now first; the target is then the change from
+    /// it.
     pub anchors: Vec<String>,
     /// Also try what cannot be chosen, to know what that costs.
     pub compare: bool,
@@ -60,43 +56,24 @@ pub(super) struct Tried {
     pub name: String,
     /// Learners of one kind make much the same mistakes; mixtures take the best of each.
     pub kind: Kind,
-    pub model: Model,
+    pub source: Source,
     pub out_of_fold: Vec<f64>,
     pub rmse: f64,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Mean,
-    Additive,
-    Boosted,
-    /// Boosted on the courses of the runs too.
-    OnTheWay,
-    ExtraTrees,
-}
-
-/// What is learned, with what must be added to it to give the score.
-struct Aim {
-    name: String,
-    anchor: Option<Model>,
-    values: Vec<f64>,
+/// The model of all rows, or the trial that makes it where it is wanted.
+#[derive(Debug, Clone)]
+pub(super) enum Source {
+    Model(Box<Model>),
+    Trial(usize),
 }
 
 /// How many steps of progress a search of such a table reports.
 pub fn search_steps(table: &Table, on_the_way: Option<&Table>, options: &SearchOptions) -> usize {
-    let learners = BENDS.len() + tree_learners(table, options, &known_directions(table)).len();
+    let folds = group_folds(&table.groups, options.folds, options.seed).len();
     let aims = aims(table, options);
-    let widened = on_the_way.map_or(0, |_| aims.iter().filter(|aim| aim.is_widened()).count());
-    aims.len() * learners + widened
-}
-
-const BENDS: [(&str, usize); 2] = [("ridge", 0), ("bent ridge", 1)];
-
-/// One piece of the search: a learner and what it learns. The additive fits of all aims share their sums.
-enum Trial<'a> {
-    Additive { name: &'static str, bends: usize },
-    Trees { name: &'static str, kind: Kind, learner: &'a Learner, aim: &'a Aim },
-    Widened { aim: &'a Aim, extra: &'a Table },
+    let trials = Trial::all(table, &aims, on_the_way.is_some(), options.seed);
+    trials.iter().map(|trial| trial.pieces(folds)).sum()
 }
 
 /// `on_the_way`: rows whose target is not the end of a run, to learn from and not to be judged by. `progress` is told of
@@ -109,36 +86,11 @@ pub fn search(
 ) -> Result<Choice, TableError> {
     table.check()?;
     let folds = group_folds(&table.groups, options.folds, options.seed);
-    let aims = aims(table, options);
-    let directions = known_directions(table);
-    let learners = tree_learners(table, options, &directions);
-    let trials = trials(&aims, &learners, on_the_way);
-    let progress = Mutex::new(progress);
-    let tell = |steps: usize| {
-        // A listener that panicked has ended the search already.
-        if let Ok(mut progress) = progress.lock() {
-            (0..steps).for_each(|_| progress());
-        }
-    };
-    let results = parallel::map(&trials, |trial| {
-        let (tried, steps) = match trial {
-            Trial::Additive { name, bends } => {
-                (additive_fits(table, name, *bends, &aims, &folds), aims.len())
-            }
-            Trial::Trees { name, kind, learner, aim } => {
-                (tree_fit(table, name, *kind, learner, aim, &directions, &folds).into_iter().collect(), 1)
-            }
-            Trial::Widened { aim, extra } => {
-                let (model, out_of_fold) = widened_fit(table, extra, aim, options, &folds);
-                let name = "boosted trees, scores on the way too";
-                (vec![aim.tried(table, name, Kind::OnTheWay, model, out_of_fold)], 1)
-            }
-        };
-        tell(steps);
-        tried
-    });
-    let mut tried: Vec<Tried> = results.into_iter().flatten().collect();
-    tried.push(mean(table, &folds));
+    let aims: Vec<Aim> = aims(table, options);
+    let ground = Ground::of(table, on_the_way, &aims, &folds);
+    let trials = Trial::all(table, &aims, on_the_way.is_some(), options.seed);
+    let mut tried = judge(&ground, &trials, folds.len(), progress);
+    tried.push(ground.mean());
     let mut log: Vec<LogLine> = tried
         .iter()
         .map(|tried| LogLine {
@@ -152,219 +104,45 @@ pub fn search(
     if options.compare {
         log.extend(super::comparison::lines(table, &folds, options.seed));
     }
+    // Only now: of many that were tried few are wanted whole.
+    let wanted: Vec<usize> = mixture.members().collect();
+    let models = parallel::map(&wanted, |index| match &tried[*index].source {
+        Source::Model(model) => model.as_ref().clone(),
+        Source::Trial(number) => ground.whole(&trials[*number]),
+    });
+    let models: BTreeMap<usize, Model> = wanted.into_iter().zip(models).collect();
     Ok(Choice {
-        model: mixture.model(&tried, table.names.len()),
+        model: mixture.model(&models, table.names.len()),
         description: mixture.describe(&tried),
         out_of_fold: mixture.out_of_fold,
         log,
     })
 }
 
-fn trials<'a>(
-    aims: &'a [Aim],
-    learners: &'a [(&'static str, Kind, Learner)],
-    on_the_way: Option<&'a Table>,
-) -> Vec<Trial<'a>> {
-    let mut trials: Vec<Trial<'a>> =
-        BENDS.iter().map(|(name, bends)| Trial::Additive { name, bends: *bends }).collect();
-    for (name, kind, learner) in learners {
-        trials.extend(aims.iter().map(|aim| Trial::Trees { name, kind: *kind, learner, aim }));
-    }
-    let widened = aims.iter().filter(|aim| aim.is_widened());
-    trials.extend(widened.filter_map(|aim| Some(Trial::Widened { aim, extra: on_the_way? })));
-    trials
-}
-
-fn additive_fits(table: &Table, name: &str, bends: usize, aims: &[Aim], folds: &[Fold]) -> Vec<Tried> {
-    let options = AdditiveOptions { bends, ..AdditiveOptions::default() };
-    let targets: Vec<Vec<f64>> = aims.iter().map(|aim| aim.values.clone()).collect();
-    let fits = additive::fit_all(table, &targets, options, folds).into_iter().zip(aims);
-    fits.map(|(fit, aim)| {
-        let name = format!("{name}, penalty {}", fit.penalty);
-        aim.tried(table, &name, Kind::Additive, fit.model, fit.out_of_fold)
+/// Side by side, one fold of one trial each.
+fn judge(ground: &Ground<'_>, trials: &[Trial], folds: usize, progress: impl FnMut() + Send) -> Vec<Tried> {
+    let progress = Mutex::new(progress);
+    let pieces: Vec<(&Trial, usize)> =
+        trials.iter().flat_map(|trial| (0..trial.pieces(folds)).map(move |piece| (trial, piece))).collect();
+    let mut results = parallel::map(&pieces, |(trial, piece)| {
+        let result = ground.piece(trial, *piece);
+        // A listener that panicked has ended the search already.
+        if let Ok(mut progress) = progress.lock() {
+            progress();
+        }
+        result
     })
-    .collect()
-}
-
-/// None where known directions are asked for and the aim has none.
-fn tree_fit(
-    table: &Table,
-    name: &str,
-    kind: Kind,
-    learner: &Learner,
-    aim: &Aim,
-    directions: &[i8],
-    folds: &[Fold],
-) -> Option<Tried> {
-    // The direction is known for the score; its change from another value has none.
-    let directions = if aim.anchor.is_none() { directions } else { &[] };
-    let monotone = matches!(learner, Learner::Boosted { monotone: true, .. });
-    if monotone && directions.is_empty() {
-        return None;
-    }
-    let recipe = Recipe { name: name.to_owned(), learner: learner.clone(), target: Target::Score };
-    let (model, out_of_fold) = held_out_fit(table, &recipe, &aim.values, directions, folds);
-    Some(aim.tried(table, name, kind, model, out_of_fold))
-}
-
-impl Aim {
-    /// The score itself, or its change from the value now: an anchor at the run's end says nothing of the way there.
-    fn is_widened(&self) -> bool {
-        self.anchor.is_none() || self.name.ends_with("_score") || self.name.ends_with("_p_gold")
-    }
-
-    fn tried(
-        &self,
-        table: &Table,
-        learner: &str,
-        kind: Kind,
-        mut model: Model,
-        mut out_of_fold: Vec<f64>,
-    ) -> Tried {
-        if let Some(anchor) = &self.anchor {
-            for (value, row) in out_of_fold.iter_mut().zip(&table.rows) {
-                *value += anchor.predict(row);
-            }
-            model.add(anchor.clone(), 1.0);
-        }
-        let rmse = metrics(&out_of_fold, &table.target).rmse;
-        Tried { name: format!("{learner}{}", self.name), kind, model, out_of_fold, rmse }
-    }
-}
-
-fn aims(table: &Table, options: &SearchOptions) -> Vec<Aim> {
-    let mut aims = vec![Aim { name: String::new(), anchor: None, values: table.target.clone() }];
-    for name in &options.anchors {
-        let Some(column) = table.column_index(name) else { continue };
-        // An anchor that is mostly missing anchors nothing.
-        let present = table.column(column).iter().filter(|value| !value.is_nan()).count();
-        if 2 * present >= table.rows.len()
-            && let Some((anchor, values)) = changes(table, name)
-        {
-            aims.push(Aim { name: format!(" of the change from {name}"), anchor: Some(anchor), values });
-        }
-    }
-    aims
-}
-
-fn tree_learners(
-    table: &Table,
-    options: &SearchOptions,
-    directions: &[i8],
-) -> Vec<(&'static str, Kind, Learner)> {
-    let small = BoostOptions {
-        trees: 200,
-        learning_rate: 0.05,
-        leaves: 4,
-        leaf_rows: (table.rows.len() / 40).clamp(3, 20),
-        l2: 2.0,
-        bins: 63,
-        row_share: 0.6,
-        column_share: 0.4,
-        seed: options.seed,
-        ..BoostOptions::default()
+    .into_iter();
+    let of_trial = |(number, trial): (usize, &Trial)| {
+        let pieces = results.by_ref().take(trial.pieces(folds)).collect();
+        ground.judged(number, trial, pieces)
     };
-    let large = BoostOptions { trees: 150, leaves: 10, ..small };
-    let boosted = |options, monotone| Learner::Boosted { options, monotone };
-    let mut learners = vec![
-        ("boosted trees, 4 leaves", Kind::Boosted, boosted(small, false)),
-        ("boosted trees, 10 leaves", Kind::Boosted, boosted(large, false)),
-        (
-            "extra trees",
-            Kind::ExtraTrees,
-            Learner::ExtraTrees(ExtraTreesOptions { seed: options.seed, ..Default::default() }),
-        ),
-    ];
-    if directions.iter().any(|direction| *direction != 0) {
-        learners.push(("boosted trees with known directions", Kind::Boosted, boosted(small, true)));
-    }
-    learners
-}
-
-/// +1 or -1 where the registry says which way a feature is better.
-fn known_directions(table: &Table) -> Vec<i8> {
-    table
-        .names
-        .iter()
-        .map(|name| match features::find(name).map(|feature| feature.better) {
-            Some(Better::Higher) => 1,
-            Some(Better::Lower) => -1,
-            _ => 0,
-        })
-        .collect()
-}
-
-fn held_out_fit(
-    table: &Table,
-    recipe: &Recipe,
-    target: &[f64],
-    directions: &[i8],
-    folds: &[Fold],
-) -> (Model, Vec<f64>) {
-    let mut out_of_fold = vec![f64::NAN; table.rows.len()];
-    for fold in folds {
-        let part = table.select(&fold.train);
-        let values: Vec<f64> = fold.train.iter().map(|row| target[*row]).collect();
-        let model = recipe.fit_to(&part, &values, directions);
-        for row in &fold.test {
-            out_of_fold[*row] = model.predict(&table.rows[*row]);
-        }
-    }
-    (recipe.fit_to(table, target, directions), out_of_fold)
-}
-
-/// The table's own rows count for more than the many of the way.
-const OWN_ROWS_REPEATED: usize = 3;
-
-/// As `held_out_fit`, with the rows of the way whose groups are not held out.
-fn widened_fit(
-    table: &Table,
-    extra: &Table,
-    aim: &Aim,
-    options: &SearchOptions,
-    folds: &[Fold],
-) -> (Model, Vec<f64>) {
-    let boost = BoostOptions {
-        trees: 300,
-        learning_rate: 0.05,
-        leaves: 20,
-        leaf_rows: 12,
-        l2: 1.0,
-        bins: 63,
-        row_share: 0.6,
-        column_share: 0.3,
-        seed: options.seed,
-        ..BoostOptions::default()
-    };
-    let fit = |own: &Table, beside: &Table| {
-        let both = own.repeated_beside(OWN_ROWS_REPEATED, beside);
-        let known = |row: &Vec<f64>| aim.anchor.as_ref().map_or(0.0, |anchor| anchor.predict(row));
-        let values: Vec<f64> = both.rows.iter().zip(&both.target).map(|(row, y)| y - known(row)).collect();
-        let learner = Learner::Boosted { options: boost, monotone: false };
-        Recipe { name: String::new(), learner, target: Target::Score }.fit_to(&both, &values, &[])
-    };
-    let mut out_of_fold = vec![f64::NAN; table.rows.len()];
-    for fold in folds {
-        let held: BTreeSet<u64> = fold.test.iter().map(|row| table.groups[*row]).collect();
-        let kept: Vec<usize> =
-            (0..extra.rows.len()).filter(|row| !held.contains(&extra.groups[*row])).collect();
-        let model = fit(&table.select(&fold.train), &extra.select(&kept));
-        for row in &fold.test {
-            out_of_fold[*row] = model.predict(&table.rows[*row]);
-        }
-    }
-    (fit(table, extra), out_of_fold)
-}
-
-fn mean(table: &Table, folds: &[Fold]) -> Tried {
-    let recipe = Recipe { name: "mean".into(), learner: Learner::Mean, target: Target::Score };
-    let (model, out_of_fold) = held_out_fit(table, &recipe, &table.target, &[], folds);
-    let rmse = metrics(&out_of_fold, &table.target).rmse;
-    Tried { name: recipe.name, kind: Kind::Mean, model, out_of_fold, rmse }
+    trials.iter().enumerate().flat_map(of_trial).collect()
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::metrics::metrics;
     use super::*;
     use crate::numerics::Random;
     use crate::predict::shap::Explainer;
@@ -392,11 +170,16 @@ mod tests {
         let (ends, ways) = (table(ends), table(ways));
         let options = SearchOptions { folds: 4, ..Default::default() };
         let folds = group_folds(&ends.groups, options.folds, options.seed);
-        let aim = &aims(&ends, &options)[0];
-        let error =
-            |extra: &Table| metrics(&widened_fit(&ends, extra, aim, &options, &folds).1, &ends.target).rmse;
+        let aims = aims(&ends, &options);
+        let error = |extra: &Table| {
+            let ground = Ground::of(&ends, Some(extra), &aims, &folds);
+            let trials = Trial::all(&ends, &aims, true, options.seed);
+            let is_widened = |trial: &&Trial| matches!(trial, Trial::Widened { aim: 0, .. });
+            let trial: Vec<Trial> = trials.into_iter().filter(|trial| is_widened(&trial)).collect();
+            judge(&ground, &trial, folds.len(), || ())[0].rmse
+        };
         let alone = error(&ways.select(&[]));
-        assert!(error(&ways) < 0.8 * alone, "{} against {alone}", error(&ways));
+        assert!(error(&ways) < 0.9 * alone, "{} against {alone}", error(&ways));
 
         // Rows that give the ends away do so only under another group's name.
         let own = ends.clone();

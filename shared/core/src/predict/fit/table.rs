@@ -126,18 +126,6 @@ impl Table {
         table
     }
 
-    /// These rows so many times, and those of `other`, which has the same columns.
-    #[must_use]
-    pub fn repeated_beside(&self, times: usize, other: &Self) -> Self {
-        let mut table = Self { names: self.names.clone(), ..other.clone() };
-        for _ in 0..times {
-            table.rows.extend_from_slice(&self.rows);
-            table.target.extend_from_slice(&self.target);
-            table.groups.extend_from_slice(&self.groups);
-        }
-        table
-    }
-
     pub fn column_index(&self, name: &str) -> Option<usize> {
         self.names.iter().position(|known| known == name)
     }

@@ -160,6 +160,10 @@ bench-proxy:
 lab-pictures:
     python3 lab/describe.py lab/runs/*/runs.jsonl.gz --out lab/pictures
 
+# What came of the predictor's advice on bad runs of the lab, from the recorded runs
+lab-advice:
+    python3 lab/advice.py lab/advice/promises.csv --before lab/runs/main/runs.jsonl.gz --after lab/advice/runs/runs.jsonl.gz
+
 # One binary that uses an NVIDIA GPU where there is one and starts without (--check: only whether it compiles)
 dist-cuda *arguments:
     agent/dist-cuda.sh {{arguments}}

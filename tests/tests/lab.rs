@@ -6,8 +6,10 @@ use std::collections::BTreeMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use foretune_core::lab::{Sweep, expand};
 use foretune_core::predict::predictor::{ForecastOptions, Predictor};
-use foretune_core::runs::{AnytimeTable, Known, Label, Part, RunRecord, RunsReader};
+use foretune_core::runs::{AnytimeTable, Known, Label, Part, RunRecord, RunsReader, part_of};
+use foretune_tests::foretune;
 
 fn lab() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../lab")
@@ -78,13 +80,7 @@ fn the_shipped_predictor_does_what_its_card_says() {
     let mut squares = Vec::new();
     for index in tested.run.iter().copied().collect::<std::collections::BTreeSet<usize>>() {
         let run = &runs[index];
-        let known = Known {
-            plan: &run.features,
-            proxy: run.proxy.as_ref(),
-            base_score: run.base_score,
-            readings: &run.readings,
-            total_steps: run.total_steps,
-        };
+        let known = Known::of(run);
         let seen = run.readings.iter().filter(|reading| reading.step <= 100).count();
         // Where the table ends a run's course before its last tenth, so does the card's figure.
         let late = |seen: &usize| run.readings[seen - 1].step as f64 <= 0.9 * run.total_steps as f64;
@@ -95,4 +91,45 @@ fn the_shipped_predictor_does_what_its_card_says() {
     }
     let rmse = (squares.iter().sum::<f64>() / squares.len() as f64).sqrt();
     assert!((rmse - told.rmse).abs() < 0.02 * told.rmse, "{rmse} against {told:?}");
+}
+
+/// What is advised is made as it was advised: rows, seed and the rest of the recipe are those of the run before.
+#[test]
+fn advice_becomes_a_sweep_of_the_same_runs_with_one_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let (main, predictor) = (lab().join("sweeps/main.toml"), lab().join("predictors/tiny-exact-match.onnx"));
+    let finished = foretune(&[
+        "dev",
+        "advice",
+        &lab().join("runs").display().to_string(),
+        "--sweep",
+        &main.display().to_string(),
+        "--predictor",
+        &predictor.display().to_string(),
+        "--count",
+        "4",
+        "--out",
+        &at("advice.toml"),
+        "--promises",
+        &at("promises.csv"),
+    ]);
+    assert_eq!(finished.code, 0, "{finished:?}");
+    let read = |path: &str| Sweep::parse(&std::fs::read_to_string(path).unwrap()).unwrap();
+    let plain = expand(&read(&main.display().to_string()));
+    let changed = expand(&read(&at("advice.toml")));
+    let promises = std::fs::read_to_string(at("promises.csv")).unwrap();
+    assert_eq!((changed.len(), promises.lines().count()), (4, 5), "{promises}");
+    let runs = runs();
+    for run in changed {
+        let before = plain.iter().find(|old| old.id == run.id.replace("main_advice", "main")).unwrap();
+        assert!(promises.contains(&before.id));
+        let (old, new) = (&before.configuration, &run.configuration);
+        let apart = usize::from(old.recipe.steps != new.recipe.steps)
+            + usize::from(old.recipe.rank != new.recipe.rank)
+            + usize::from((old.recipe.learning_rate - new.recipe.learning_rate).abs() > 1e-12);
+        assert_eq!((apart, old.data_seed, before.seed), (1, new.data_seed, run.seed), "{run:?}");
+        let made = runs.iter().find(|made| made.id == before.id).unwrap();
+        assert_eq!(part_of(made, "group"), Part::Test);
+    }
 }

@@ -29,13 +29,24 @@ fn fitted() -> &'static (TempDir, Value) {
         let folder = tempfile::tempdir().unwrap();
         let runs = folder.path().join("runs");
         std::fs::create_dir(&runs).unwrap();
-        write(&runs, "runs.jsonl", synthetic::lines(&synthetic::runs(120)));
+        // The smaller model's finished runs stand in a folder of their own.
+        let (mut own, mut smaller) = (synthetic::runs(120), synthetic::runs(120));
+        for (run, beside) in own.iter_mut().zip(&mut smaller) {
+            beside["score"] = run["smaller_model_score"].take();
+            beside["id"] = format!("small-{}", beside["id"].as_str().unwrap()).into();
+            let parameters = beside["base_model"]["parameters"].as_u64().unwrap();
+            beside["base_model"] = json!({ "name": "small", "hash": "s", "parameters": parameters / 2 });
+        }
+        write(&runs, "runs.jsonl", synthetic::lines(&own));
+        let beside = write(folder.path(), "small.jsonl", synthetic::lines(&smaller));
         // What else `collect` keeps in its folder is no run.
         write(&runs, "failures.jsonl", "{\"id\":\"x\",\"cause\":\"none\"}\n");
         let at = |name: &str| text(&folder.path().join(name)).to_owned();
         let arguments = [
             "fit",
             text(&runs),
+            "--beside",
+            text(&beside),
             "--out",
             &at("p.onnx"),
             "--report",

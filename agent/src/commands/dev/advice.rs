@@ -60,7 +60,7 @@ pub fn run(arguments: &Advice) -> Result<Answer> {
         let change = changes.iter().find(|(name, _)| *name == best.change);
         changed.push(as_recipe(run, change.context("the predictor answers with the changes it was asked")?)?);
         let score = run.score.unwrap_or(f64::NAN);
-        promises.push(format!("{},{},{score},{:.2}", run.id, best.change, best.gain));
+        promises.push(format!("{},{},{score:.2},{:.2}", run.id, best.change, best.gain));
     }
     if changed.is_empty() {
         bail!("no bad run of {} on the test part for which the predictor knows a better recipe", sweep.name);

@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""The table of pretraining variants: what each can do before tuning, and what the reference fine-tunes made of it.
+
+    lab/checkpoints.py --models FOLDER --runs FOLDER --data ../shared/data/tasks --foretune target/release/foretune
+
+FOLDER has a folder a variant: a base model (`make_base --size small --variant NAME`), and what `foretune collect
+lab/sweeps/reference.toml --model` made from it. Writes lab/checkpoints.csv, for `foretune rank checkpoints`, and
+lab/runs-of-variants.csv, the scores of all runs.
+"""
+
+import argparse
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+# Related tasks; the first of each group is asked for the few-shot indicator.
+GROUPS = {
+    "requests": ["snips_intent", "atis_intent", "clinc_domain"],
+    "topics": ["ag_news_topic", "product_category", "stackoverflow_tag", "code_language", "trec_question_type"],
+    "sentiment": ["cr_sentiment", "mpqa_polarity", "subjectivity"],
+    "words": ["part_of_speech", "name_origin", "language_id", "bio_entity_type", "sms_spam"],
+}
+HERE = Path(__file__).resolve().parent
+
+
+def indicators(arguments, variant):
+    found = {}
+    for group, tasks in GROUPS.items():
+        folder = arguments.data / tasks[0]
+        command = [arguments.foretune, "probe", folder / "train.jsonl", "--eval", folder / "test.jsonl", "--indicators"]
+        command += ["--eval-rows", "300", "--model", arguments.models / variant, "--json"]
+        told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        found["inv_ppl_causal"] = 1 / told["causal_perplexity"]
+        found["inv_ppl_gaps"] = 1 / told["gap_perplexity"]
+        # Strict answers are mostly wrong before tuning; which of the labels is likeliest can be asked of any model.
+        for shots in told["few_shot"]:
+            answer = shots["label_score"] if shots["label_score"] is not None else shots["p_gold"]
+            found[f"{'kshot' if shots['shots'] else 'zero'}_{group}"] = answer
+    return found
+
+
+def tuned(arguments, variant):
+    scores = {}
+    for line in (arguments.runs / variant / "runs.jsonl").read_text().splitlines():
+        run = json.loads(line)
+        scores[run["dataset"]["source"]] = run["score"]
+    return scores
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name in ("models", "runs", "data"):
+        parser.add_argument(f"--{name}", type=Path, required=True)
+    parser.add_argument("--foretune", default="target/release/foretune")
+    arguments = parser.parse_args()
+    variants = sorted(path.name for path in arguments.runs.iterdir() if (path / "runs.jsonl").exists())
+    rows, runs = [], []
+    for variant in variants:
+        scores = tuned(arguments, variant)
+        missing = [task for tasks in GROUPS.values() for task in tasks if task not in scores]
+        if missing:
+            print(f"{variant} is left out: no run of {', '.join(missing)}", file=sys.stderr)
+            continue
+        row = {"model": variant}
+        for group, tasks in GROUPS.items():
+            row[f"sft_{group}"] = sum(scores[task] for task in tasks) / len(tasks)
+        row |= indicators(arguments, variant)
+        rows.append({key: value if isinstance(value, str) else round(value, 4) for key, value in row.items()})
+        runs.append({"model": variant} | {task: scores[task] for tasks in GROUPS.values() for task in tasks})
+        print(variant, {key: value for key, value in rows[-1].items() if key != "model"}, file=sys.stderr)
+    for name, table in (("checkpoints.csv", rows), ("runs-of-variants.csv", runs)):
+        with open(HERE / name, "w", newline="") as file:
+            writer = csv.DictWriter(file, table[0].keys())
+            writer.writeheader()
+            writer.writerows(table)
+
+
+if __name__ == "__main__":
+    main()

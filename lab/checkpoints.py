@@ -1,19 +1,22 @@
 #!/usr/bin/env python3
 """The table of pretraining variants: what each can do before tuning, and what the reference fine-tunes made of it.
 
-    lab/checkpoints.py --models FOLDER --runs FOLDER --data ../shared/data/tasks --foretune target/release/foretune
+    lab/checkpoints.py --models FOLDER --data ../shared/data/tasks --foretune target/release/foretune
 
-FOLDER has a folder a variant: a base model (`make_base --size small --variant NAME`), and what `foretune collect
-lab/sweeps/reference.toml --model` made from it. Writes lab/checkpoints.csv, for `foretune rank checkpoints`, and
-lab/runs-of-variants.csv, the scores of all runs.
+FOLDER has a folder a variant: a base model (`make_base --size small --variant NAME`). What `foretune collect
+lab/sweeps/reference.toml --model` made from each stands in lab/reference/runs.jsonl.gz. Writes lab/checkpoints.csv, for
+`foretune rank checkpoints`.
 """
 
 import argparse
+import collections
 import csv
 import json
 import subprocess
 import sys
 from pathlib import Path
+
+from describe import read
 
 # Related tasks; the first of each group is asked for the few-shot indicator.
 GROUPS = {
@@ -41,24 +44,24 @@ def indicators(arguments, variant):
     return found
 
 
-def tuned(arguments, variant):
-    scores = {}
-    for line in (arguments.runs / variant / "runs.jsonl").read_text().splitlines():
-        run = json.loads(line)
-        scores[run["dataset"]["source"]] = run["score"]
+def tuned():
+    """Score by base model and task."""
+    scores = collections.defaultdict(dict)
+    for run in read([HERE / "reference/runs.jsonl.gz"]):
+        scores[run["base_model"]["name"]][run["dataset"]["source"]] = run["score"]
     return scores
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    for name in ("models", "runs", "data"):
+    for name in ("models", "data"):
         parser.add_argument(f"--{name}", type=Path, required=True)
     parser.add_argument("--foretune", default="target/release/foretune")
     arguments = parser.parse_args()
-    variants = sorted(path.name for path in arguments.runs.iterdir() if (path / "runs.jsonl").exists())
-    rows, runs = [], []
-    for variant in variants:
-        scores = tuned(arguments, variant)
+    rows = []
+    for variant, scores in sorted(tuned().items()):
+        if not (arguments.models / variant).exists():
+            continue
         missing = [task for tasks in GROUPS.values() for task in tasks if task not in scores]
         if missing:
             print(f"{variant} is left out: no run of {', '.join(missing)}", file=sys.stderr)
@@ -67,14 +70,17 @@ def main():
         for group, tasks in GROUPS.items():
             row[f"sft_{group}"] = sum(scores[task] for task in tasks) / len(tasks)
         row |= indicators(arguments, variant)
-        rows.append({key: value if isinstance(value, str) else round(value, 4) for key, value in row.items()})
-        runs.append({"model": variant} | {task: scores[task] for tasks in GROUPS.values() for task in tasks})
+        rows.append({key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()})
         print(variant, {key: value for key, value in rows[-1].items() if key != "model"}, file=sys.stderr)
-    for name, table in (("checkpoints.csv", rows), ("runs-of-variants.csv", runs)):
-        with open(HERE / name, "w", newline="") as file:
-            writer = csv.DictWriter(file, table[0].keys())
-            writer.writeheader()
-            writer.writerows(table)
+    # What no row of a task leaves room for (five solved ones before a long one) says nothing of any variant.
+    unasked = {key for row in rows for key, value in row.items() if value is None}
+    rows = [{key: value for key, value in row.items() if key not in unasked} for row in rows]
+    if unasked:
+        print(f"left out: {', '.join(sorted(unasked))}", file=sys.stderr)
+    with open(HERE / "checkpoints.csv", "w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys(), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(rows)
 
 
 if __name__ == "__main__":

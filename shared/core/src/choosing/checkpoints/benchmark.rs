@@ -58,7 +58,7 @@ struct SplitScore {
 }
 
 /// The three sets every figure is reported on: all rows; without copies and rows of mixed scales; of those,
-/// without the rows that a leak or another precision marks.
+/// without the rows that a leak or another precision marks. A set of the same rows as the one before is left out.
 pub fn row_sets(table: &Table, targets: &[String]) -> Result<Vec<RowSet>> {
     let mut unclean: Vec<String> = Vec::new();
     let mut marked: Vec<String> = Vec::new();
@@ -83,7 +83,9 @@ pub fn row_sets(table: &Table, targets: &[String]) -> Result<Vec<RowSet>> {
         RowSet { label: format!("{label} {}", table.rows() - exclude.len()), exclude }
     };
     let both = unclean.iter().cloned().chain(marked).collect();
-    Ok(vec![set("all", Vec::new()), set("clean", unclean), set("unmarked", both)])
+    let mut sets = vec![set("all", Vec::new()), set("clean", unclean), set("unmarked", both)];
+    sets.dedup_by(|later, earlier| later.exclude == earlier.exclude);
+    Ok(sets)
 }
 
 /// Every learner on every set of rows and target; `published_on` are the published learner's indicators, which

@@ -69,6 +69,13 @@ fn the_row_sets_are_those_of_the_documents() {
     );
 }
 
+#[test]
+fn rows_that_nothing_marks_are_one_set() {
+    let table = Table::parse(&synthetic(16, 0)).unwrap();
+    let sets = row_sets(&table, &strings(&["tuned_a"])).unwrap();
+    assert_eq!(sets.iter().map(|set| set.label.as_str()).collect::<Vec<_>>(), ["all 16"]);
+}
+
 fn synthetic(rows: usize, unknown: usize) -> String {
     let mut random = crate::numerics::Random::new(11);
     let mut text = "model,tuned_a,probe,noise\n".to_owned();

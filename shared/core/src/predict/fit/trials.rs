@@ -1,5 +1,5 @@
 //! What a search tries: learners on targets, each judged while its rows' groups are held out and made whole only where
-//! it is wanted. All fits share one cutting into bins.
+//! it is wanted. All fits share one cutting into bins, which sees the features of held-out rows and never their targets.
 
 use std::collections::BTreeSet;
 

@@ -28,12 +28,8 @@ impl Binned {
         Self { rows: design.rows(), edges, bins }
     }
 
-    pub fn columns(&self) -> usize {
+    pub(super) fn columns(&self) -> usize {
         self.bins.len()
-    }
-
-    pub fn rows(&self) -> usize {
-        self.rows
     }
 
     /// A bin for missing values, one below each edge, and one above the last.

@@ -77,7 +77,7 @@ impl Ground<'_> {
     }
 
     fn fitted(&self, recipe: &Recipe, keep: &dyn Fn(&str) -> bool) -> Metrics {
-        let model = recipe.fit(&self.train.table.without(keep), &[]);
+        let model = recipe.fit(&self.train.table.without(keep));
         let rows = self.test.table.without(keep).rows;
         let predicted: Vec<f64> = rows.iter().map(|row| model.predict(row)).collect();
         metrics(&predicted, &self.test.table.target)
@@ -135,7 +135,7 @@ impl Ground<'_> {
         let error = |index: &usize| held_out_error(&candidates[*index].0, &candidates[*index].1, self.seed);
         let (recipe, train, test) =
             &candidates[(0..candidates.len()).min_by(|a, b| error(a).total_cmp(&error(b)))?];
-        let model = recipe.fit(train, &[]);
+        let model = recipe.fit(train);
         let predicted: Vec<f64> = test.rows.iter().map(|row| model.predict(row)).collect();
         Some(metrics(&predicted, &test.target))
     }
@@ -187,7 +187,7 @@ fn boosted(name: &str, trees: usize, column_share: f64, seed: u64) -> Recipe {
         seed,
         ..BoostOptions::default()
     };
-    recipe(name, Learner::Boosted { options, monotone: false })
+    recipe(name, Learner::Boosted(options))
 }
 
 /// The parameters of their shipped booster (papers.md 1.4).
@@ -246,7 +246,7 @@ fn best<'a>(candidates: &'a [Recipe], table: &Table, seed: u64) -> &'a Recipe {
 fn held_out_error(recipe: &Recipe, table: &Table, seed: u64) -> f64 {
     let mut held_out = vec![f64::NAN; table.rows.len()];
     for fold in group_folds(&table.groups, 5, seed) {
-        let model = recipe.fit(&table.select(&fold.train), &[]);
+        let model = recipe.fit(&table.select(&fold.train));
         for row in fold.test {
             held_out[row] = model.predict(&table.rows[row]);
         }

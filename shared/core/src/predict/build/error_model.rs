@@ -38,15 +38,15 @@ impl ErrorModel {
             seed,
             ..BoostOptions::default()
         };
-        let learner = Learner::Boosted { options, monotone: false };
+        let learner = Learner::Boosted(options);
         let recipe = Recipe { name: "expected error".into(), learner, target: Target::Score };
         let mut expected = vec![f64::NAN; table.rows.len()];
         for fold in group_folds(&table.groups, 5, seed ^ 1) {
-            let model = Staged::from(recipe.fit(&errors.select(&fold.train), &[]));
+            let model = Staged::from(recipe.fit(&errors.select(&fold.train)));
             for row in fold.test {
                 expected[row] = expected_error(&model, &table.rows[row], out_of_fold[row]);
             }
         }
-        Self { model: recipe.fit(&errors, &[]).into(), expected }
+        Self { model: recipe.fit(&errors).into(), expected }
     }
 }

@@ -16,7 +16,7 @@ use crate::predict::tree::{Branch, Node, Split, Tree};
 pub enum Learner {
     Mean,
     Additive(AdditiveOptions),
-    Boosted { options: BoostOptions, monotone: bool },
+    Boosted(BoostOptions),
     ExtraTrees(ExtraTreesOptions),
 }
 
@@ -37,29 +37,25 @@ pub struct Recipe {
 }
 
 impl Recipe {
-    /// `directions` as in `BoostedTrees::fit_monotone`; used where the learner asks for them.
-    pub fn fit(&self, table: &Table, directions: &[i8]) -> Model {
+    pub fn fit(&self, table: &Table) -> Model {
         let known = match &self.target {
             Target::Score => None,
             Target::ChangeFrom(name) => changes(table, name),
         };
-        let Some((anchor, change)) = known else { return self.fit_to(table, &table.target, directions) };
-        let mut model = self.fit_to(table, &change, directions);
+        let Some((anchor, change)) = known else { return self.fit_to(table, &table.target) };
+        let mut model = self.fit_to(table, &change);
         model.add(anchor, 1.0);
         model
     }
 
     /// To another target than the table's own.
-    pub fn fit_to(&self, table: &Table, target: &[f64], directions: &[i8]) -> Model {
+    fn fit_to(&self, table: &Table, target: &[f64]) -> Model {
         match &self.learner {
             Learner::Mean => Model::constant(table.names.len(), stats::mean(target)),
             Learner::Additive(options) => additive::fit(table, target, *options),
             Learner::ExtraTrees(options) => extra_trees::fit(table, target, *options),
-            Learner::Boosted { options, monotone } => {
-                let design = Matrix::from_rows(&table.rows);
-                // The direction is known for the score; its change from another value has none.
-                let directions = if *monotone && self.target == Target::Score { directions } else { &[] };
-                let boosted = BoostedTrees::fit_monotone(&design, target, *options, directions);
+            Learner::Boosted(options) => {
+                let boosted = BoostedTrees::fit(&Matrix::from_rows(&table.rows), target, *options);
                 as_model(&boosted, table.names.len())
             }
         }

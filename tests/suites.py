@@ -41,7 +41,7 @@ SUITES = {
     "browser": (["just", "test-browser"], count_node),
     "proxy": (["just", "test-proxy"], count_node),
     # The draws are the same every time: what is new in a change shows early.
-    "fuzz": (["just", "fuzz", "20"], count_checks),
+    "fuzz": (["just", "fuzz", "60"], count_checks),
 }
 
 

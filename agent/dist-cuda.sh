@@ -80,7 +80,7 @@ if [ "$only_check" = yes ]; then
   exit
 fi
 cargo build --quiet --profile "$profile" -p foretune --features cuda --target-dir "$work" "${copies[@]}"
-cargo build --quiet --profile "$profile" -p foretune-engine --features cuda --example bench_train --example gpu_kernels --target-dir "$work" "${copies[@]}"
+cargo build --quiet --profile "$profile" -p foretune-engine --features cuda --example bench_train --example gpu_kernels --example gpu_steps --target-dir "$work" "${copies[@]}"
 binary=$work/${profile/dev/debug}/foretune
 if ldd "$binary" | grep -iE 'cuda|cublas|curand|nvrtc'; then
   echo "dist-cuda: the binary is linked to CUDA" >&2

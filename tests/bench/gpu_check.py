@@ -1,6 +1,7 @@
 """`just gpu-check`: everything that only a machine with an NVIDIA GPU can show, in one run that downloads nothing.
 
-1. kernels: each against the CPU's fused pass in f32, and its speed beside the composition it replaces
+1. kernels: each against the CPU's fused pass in f32, and its speed beside the composition it replaces; whole steps
+   in f32, bf16 and f16 with dropout, packed rows, recomputation, weights in 8 and 4 bits
 2. self-test on the GPU: a probe on the device, which refuses to start if gradients are missing or wrong
 3. CPU and GPU agree: the same probe of the bundled model on both, loss by loss
 4. speed: a model of Qwen2.5-7B's shape with random bf16 weights made on the device, LoRA on the seven linears,
@@ -64,11 +65,12 @@ def bench(command):
     return dict(json.loads(output.stdout.splitlines()[-1]), gpu_bytes=memory.peak)
 
 
-def kernels(program):
+def own_checks(program):
+    """A program that prints its own lines `ok` and `FAILED`."""
     run = subprocess.run([program], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     print(run.stdout.strip(), flush=True)
     if run.returncode != 0:
-        failed.append("kernels")
+        failed.append(program.name)
 
 
 def peer_bench(python, words):
@@ -77,7 +79,11 @@ def peer_bench(python, words):
     return max(runs, key=lambda run: run.get("tokens_per_second", 0.0))
 
 
-def agreement(binary):
+# What a recipe may ask of the device besides plain steps.
+WAYS = [], ["--dropout", "0.1"], ["--recompute"], ["--quantize", "8"], ["--quantize", "4"]
+
+
+def agreement(binary, way):
     rows = [json.dumps(dict(instruction=f"What is {word}? ({i})", output=kind)) for i in range(40) for word, kind in (("red", "colour"), ("seven", "number"), ("pear", "fruit"))]
     losses = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -85,14 +91,16 @@ def agreement(binary):
         file.write_text("\n".join(rows) + "\n")
         for device in ("cpu", "cuda"):
             trace = pathlib.Path(folder) / f"{device}.jsonl"
-            run = subprocess.run([binary, "probe", file, "--model", "tiny", "--steps", "20", "--stop", "never", "--device", device, "--out", trace, "--json"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-            say(run.returncode == 0, f"self-test and 20 steps on {device}" + ("" if run.returncode == 0 else f": {run.stderr.strip()}"))
+            run = subprocess.run([binary, "probe", file, "--model", "tiny", "--steps", "20", "--stop", "never", "--device", device, "--out", trace, "--json", *way], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            say(run.returncode == 0, f"self-test and 20 steps on {device} {' '.join(way)}" + ("" if run.returncode == 0 else f": {run.stderr.strip()}"))
             if run.returncode != 0:
                 return
             lines = map(json.loads, trace.read_text().splitlines())
             losses[device] = [line["loss"] for line in lines if line["type"] == "step"]
+    if None in losses["cuda"] or len(losses["cuda"]) != len(losses["cpu"]):
+        return say(False, f"on the GPU {' '.join(way)} a loss is no number: {losses['cuda']}")
     worst = max(abs(a - b) / a for a, b in zip(losses["cpu"], losses["cuda"], strict=True))
-    say(worst <= LOSS_TOLERANCE, f"losses on the GPU (bf16) are within {worst:.2%} of the CPU's (f32); allowed {LOSS_TOLERANCE:.0%}")
+    say(worst <= LOSS_TOLERANCE, f"losses on the GPU (bf16) {' '.join(way)} are within {worst:.2%} of the CPU's (f32); allowed {LOSS_TOLERANCE:.0%}")
 
 
 def main():
@@ -103,8 +111,10 @@ def main():
     arguments = parser.parse_args()
     name = subprocess.run(["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"], check=True, stdout=subprocess.PIPE, text=True).stdout.strip()
     print(f"{time.strftime('%Y-%m-%d')}, {name}", flush=True)
-    kernels(arguments.build / "examples/gpu_kernels")
-    agreement(arguments.build / "foretune")
+    own_checks(arguments.build / "examples/gpu_kernels")
+    own_checks(arguments.build / "examples/gpu_steps")
+    for way in WAYS:
+        agreement(arguments.build / "foretune", way)
     ours = arguments.build / "examples/bench_train"
     table = ["| rows x tokens | recompute | tokens/s | share of matmul rate | GB | PEFT tokens/s | PEFT GB |", "|---|---|---|---|---|---|---|"]
     for rows, mode in ((8, ""), (8, "recompute"), (4, "recompute")):

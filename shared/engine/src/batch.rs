@@ -133,19 +133,24 @@ impl Batch {
                 None => bins.push((need, vec![index])),
             }
         }
+        // No longer than the fullest needs, and whole 16-byte packs for a GPU.
+        let fullest = bins.iter().map(|(used, _)| *used).max().unwrap_or(0);
+        let len = fullest.next_multiple_of(8).min(len);
         let (mut positions, mut first_key) = (Vec::new(), Vec::new());
         for (used, members) in &bins {
             let mut start = 0;
-            let lengths = members.iter().map(|index| rows[*index].tokens.len());
-            for length in lengths.chain((*used < len).then_some(len - used)) {
+            for index in members {
+                let length = rows[*index].tokens.len();
                 positions.extend(0..length as u32);
                 first_key.extend(std::iter::repeat_n(start as u32, length));
                 start += length;
-            }
-            for index in members {
                 self.push_row(rows[*index], *index);
             }
-            self.pad(len - used);
+            // Padding stands at no position that a row does not have: a model may have no more.
+            let padding = len - used;
+            positions.extend(std::iter::repeat_n(0, padding));
+            first_key.extend(std::iter::repeat_n(start as u32, padding));
+            self.pad(padding);
         }
         let (positions, first_key) = (Some(positions), Some(first_key));
         self.blocks.push(Block { start: 0, rows: bins.len(), len, positions, first_key });

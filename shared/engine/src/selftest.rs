@@ -12,6 +12,7 @@ use crate::ops::{AdamW, with_slice};
 use crate::parameters::Gradients;
 
 const STEPS: usize = 6;
+const DROPOUT_SEED: u64 = 3;
 
 /// Measured by a test that passed.
 #[derive(Debug, Clone, Copy)]
@@ -35,7 +36,7 @@ fn tolerance(device: &Device, dtype: DType) -> f32 {
 
 pub fn self_test(device: &Device, dtype: DType) -> Result<SelfTest> {
     let config = config();
-    let batch = batch(&config)?;
+    let batch = batch(&config, BatchStyle::Padded)?;
     let mut model = Model::random(
         &config,
         1,
@@ -47,14 +48,13 @@ pub fn self_test(device: &Device, dtype: DType) -> Result<SelfTest> {
     if difference.is_nan() || difference > tolerance(device, dtype) {
         return Err(failed(format!("logits differ from the CPU's by {difference}")));
     }
-    let lora = LoraConfig { rank: 4, alpha: 8.0, ..LoraConfig::default() };
-    model.attach_lora(&lora, 2)?;
-    let gradient_difference = gradient_difference(&mut model, &lora, &batch)?;
+    let gradient_difference = differences(device, dtype, &Case::default())?.gradient;
     if gradient_difference.is_nan() || gradient_difference > gradient_tolerance(device, dtype) {
         return Err(failed(format!(
             "gradients differ from the CPU's by {gradient_difference} of their length"
         )));
     }
+    model.attach_lora(&lora(), 2)?;
     let start = values(&model)?;
     let mut losses = Vec::with_capacity(STEPS);
     for step in 0..STEPS {
@@ -74,7 +74,8 @@ pub fn self_test(device: &Device, dtype: DType) -> Result<SelfTest> {
     Ok(SelfTest { logit_difference: difference, gradient_difference, first_loss, last_loss })
 }
 
-fn gradient_tolerance(device: &Device, dtype: DType) -> f64 {
+/// Largest allowed distance of a gradient.
+pub fn gradient_tolerance(device: &Device, dtype: DType) -> f64 {
     match dtype {
         DType::F32 if device.is_cpu() => 0.0,
         DType::F32 => 1e-2,
@@ -82,28 +83,62 @@ fn gradient_tolerance(device: &Device, dtype: DType) -> f64 {
     }
 }
 
-/// With adapters that have moved away from zero, so that those of A count too; they are put back after.
-fn gradient_difference(model: &mut Model, lora: &LoraConfig, batch: &Batch) -> Result<f64> {
-    const MOVE: f64 = 0.05;
-    let mut reference = Model::random(&config(), 1, &LoadOptions::cpu())?;
-    reference.attach_lora(lora, 2)?;
-    let fresh = values(model)?;
-    let moved: Vec<f32> =
-        fresh.iter().enumerate().map(|(i, value)| value + (MOVE * libm::sin(i as f64)) as f32).collect();
-    let gradient = |model: &mut Model| -> Result<Vec<f32>> {
-        model.set_values(&Tensor::new(moved.as_slice(), &Device::Cpu)?)?;
-        let mut gradients = Gradients::default();
-        let scale = 1.0 / batch.target_count() as f64;
-        model.forward_backward(batch, scale, PassOptions::default(), &mut gradients)?;
-        with_slice(&gradients.flatten(model.trained.parameters()?)?, <[f32]>::to_vec)
-    };
-    let (ours, wanted) = (gradient(model)?, gradient(&mut reference)?);
-    model.set_values(&Tensor::new(fresh.as_slice(), &Device::Cpu)?)?;
+/// One way of making a step; the default is the plainest.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Case {
+    pub quantization: Quantization,
+    pub dropout: f64,
+    pub style: BatchStyle,
+    pub recompute: bool,
+}
+
+/// How far a step on a device is from the same step on the CPU in f32.
+#[derive(Debug, Clone, Copy)]
+pub struct Differences {
+    /// As a share of the CPU's loss.
+    pub loss: f64,
+    /// Length of the gap between the gradients as a share of the gradient's length.
+    pub gradient: f64,
+}
+
+/// With adapters that have moved away from zero, so that the gradients of A count too.
+pub fn differences(device: &Device, dtype: DType, case: &Case) -> Result<Differences> {
+    let load = LoadOptions { device: device.clone(), dtype, quantization: case.quantization };
+    let (loss, gradient) = moved_step(&load, case)?;
+    let cpu = LoadOptions { quantization: case.quantization, ..LoadOptions::cpu() };
+    let (wanted_loss, wanted) = moved_step(&cpu, case)?;
     let length = |values: &mut dyn Iterator<Item = f32>| {
         libm::sqrt(values.map(|value| f64::from(value).powi(2)).sum::<f64>())
     };
-    let gap = length(&mut ours.iter().zip(&wanted).map(|(a, b)| a - b));
-    Ok(gap / length(&mut wanted.iter().copied()))
+    let gap = length(&mut gradient.iter().zip(&wanted).map(|(a, b)| a - b));
+    Ok(Differences {
+        loss: (loss - wanted_loss).abs() / wanted_loss,
+        gradient: gap / length(&mut wanted.iter().copied()),
+    })
+}
+
+/// Loss and gradient of one pass over the fixed batch.
+fn moved_step(load: &LoadOptions, case: &Case) -> Result<(f64, Vec<f32>)> {
+    const MOVE: f64 = 0.05;
+    let batch = batch(&config(), case.style)?;
+    let mut model = Model::random(&config(), 1, load)?;
+    model.attach_lora(&LoraConfig { dropout: case.dropout, ..lora() }, 2)?;
+    let moved: Vec<f32> = values(&model)?
+        .iter()
+        .enumerate()
+        .map(|(i, value)| value + (MOVE * libm::sin(i as f64)) as f32)
+        .collect();
+    model.set_values(&Tensor::new(moved.as_slice(), &Device::Cpu)?)?;
+    let mut gradients = Gradients::default();
+    let scale = 1.0 / batch.target_count() as f64;
+    let options = PassOptions {
+        recompute: case.recompute,
+        dropout_seed: (case.dropout > 0.0).then_some(DROPOUT_SEED),
+        ..PassOptions::default()
+    };
+    let results = model.forward_backward(&batch, scale, options, &mut gradients)?;
+    let gradient = gradients.flatten(model.trained.parameters()?)?;
+    Ok((results.loss_sum() * scale, with_slice(&gradient, <[f32]>::to_vec)?))
 }
 
 /// Finite everywhere; non-zero for every B at once, and for every A once B has moved.
@@ -140,6 +175,10 @@ fn failed(reason: String) -> EngineError {
     EngineError::SelfTest { reason }
 }
 
+fn lora() -> LoraConfig {
+    LoraConfig { rank: 4, alpha: 8.0, ..LoraConfig::default() }
+}
+
 fn config() -> ModelConfig {
     ModelConfig {
         architecture: Architecture::Qwen2,
@@ -160,14 +199,14 @@ fn config() -> ModelConfig {
     }
 }
 
-fn batch(config: &ModelConfig) -> Result<Batch> {
+fn batch(config: &ModelConfig, style: BatchStyle) -> Result<Batch> {
     let rows: Vec<Row> = (0..4u32)
         .map(|row| {
-            let tokens: Vec<u32> = (0..12).map(|i| (row * 31 + i * 7) % 128).collect();
+            let tokens: Vec<u32> = (0..12 - row).map(|i| (row * 31 + i * 7) % 128).collect();
             Row::answered(&tokens, &[row + 1, row + 50])
         })
         .collect();
-    Batch::new(&rows.iter().collect::<Vec<_>>(), BatchStyle::Padded, config.vocab_size)
+    Batch::new(&rows.iter().collect::<Vec<_>>(), style, config.vocab_size)
 }
 
 #[cfg(test)]
@@ -179,6 +218,27 @@ mod tests {
         let passed = self_test(&Device::Cpu, DType::F32).unwrap();
         assert!(passed.logit_difference == 0.0 && passed.gradient_difference == 0.0);
         assert!(passed.last_loss < passed.first_loss);
+    }
+
+    #[test]
+    fn every_way_of_making_a_step_is_compared_and_dropout_packing_and_bits_count() {
+        let ways = [
+            Case { dropout: 0.2, ..Case::default() },
+            Case { style: BatchStyle::Packed { len: 40 }, ..Case::default() },
+            Case { quantization: Quantization::Four, ..Case::default() },
+            Case { recompute: true, ..Case::default() },
+        ];
+        for case in ways {
+            let same = differences(&Device::Cpu, DType::F32, &case).unwrap();
+            assert!(same.loss == 0.0 && same.gradient == 0.0, "{case:?}: {same:?}");
+        }
+        let gradient = |case: &Case| {
+            moved_step(&LoadOptions { quantization: case.quantization, ..LoadOptions::cpu() }, case)
+                .unwrap()
+                .1
+        };
+        let plain = gradient(&Case::default());
+        assert!(plain != gradient(&ways[0]) && plain != gradient(&ways[2]));
     }
 
     #[test]

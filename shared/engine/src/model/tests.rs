@@ -154,6 +154,25 @@ fn ragged_padded_and_packed_give_the_same_loss_and_gradient() {
     }
 }
 
+/// Padding beyond the model's last position read past the end of the rotation tables on a GPU: whatever stood
+/// there, and with dropout or packed weights beside it that was no number.
+#[test]
+fn padding_of_a_long_pack_asks_for_no_position_that_the_model_lacks() {
+    let config = small_config();
+    let rows = [Row::answered(&[5; 40], &[6; 20]), Row::answered(&[7; 30], &[8])];
+    let rows: Vec<&Row> = rows.iter().collect();
+    let batch = Batch::new(&rows, BatchStyle::Packed { len: 10 * config.max_positions }, 61).unwrap();
+    assert!(batch.tokens.len() < 2 * config.max_positions, "no longer than what stands in it");
+    let positions = batch.blocks[0].positions.as_ref().unwrap();
+    assert!(positions.iter().all(|position| (*position as usize) < batch.longest));
+    let model = model(&config, false);
+    let (loss, wanted) =
+        gradient(&model, &Batch::new(&rows, BatchStyle::Ragged, 61).unwrap(), PassOptions::default());
+    let (packed_loss, packed) = gradient(&model, &batch, PassOptions::default());
+    assert!((loss - packed_loss).abs() < 1e-6, "{loss} {packed_loss}");
+    assert_close(&packed, &wanted, 1e-5);
+}
+
 #[test]
 fn a_batch_equals_its_rows_alone_and_accumulation_the_big_batch() {
     let model = model(&small_config(), false);

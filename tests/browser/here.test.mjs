@@ -20,6 +20,7 @@ let data;
 let clean;
 let strange;
 let fitting;
+let beside;
 const stage = suite(({ folder }) => {
   data = syntheticData(folder);
   clean = join(folder, "clean.jsonl");
@@ -27,7 +28,14 @@ const stage = suite(({ folder }) => {
   strange = syntheticPredictor(folder).predictor;
   const bundled = JSON.parse(foretune(["probe", data, "--model", "tiny", "--steps", "1", "--json"])).features.base_parameters;
   fitting = syntheticPredictor(folder, "of-the-bundled", (run) => ({ ...run, base_model: { ...run.base_model, name: "tiny", parameters: bundled } })).predictor;
+  // Of larger models, beside whose runs the bundled one was probed.
+  beside = syntheticPredictor(folder, "beside-the-bundled", (run) => ({ ...run, proxy: proxyOf(run), base_model: { ...run.base_model, parameters: 100 * bundled } })).predictor;
 });
+
+function proxyOf({ readings }) {
+  const { features } = readings.find(({ step }) => step === 100);
+  return Object.fromEntries(["eval_score", "eval_loss", "held_out_loss"].map((name) => [`proxy_${name}`, features[name]]));
+}
 
 async function checked(options = {}) {
   const opened = await openPage(stage.browser, stage.server.address);
@@ -91,6 +99,20 @@ test("where the predictor knows the bundled model its forecast goes along, until
   await page.waitForFunction(() => /2 readings of the bundled model's probe/.test(document.querySelector("#forecast-trace")?.textContent ?? ""), null, { timeout: 120_000 });
   await stateIs(page, /Done after/);
   await page.waitForSelector("#probe-live svg polygon");
+  assert.notEqual(await page.innerText("#forecast-score"), before);
+  await page.click("#leave-readings-out");
+  await page.waitForFunction((score) => document.querySelector("#forecast-score")?.textContent === score, before);
+  await context.close();
+});
+
+test("a predictor of larger models takes the bundled one's probe as a smaller model's", { timeout: 240_000 }, async () => {
+  const { context, page } = await checked({ predictor: beside });
+  const before = await page.innerText("#forecast-score");
+  await start(page);
+  await page.waitForFunction(() => /2 readings of the bundled model's probe, as a smaller model's/.test(document.querySelector("#forecast-trace")?.textContent ?? ""), null, { timeout: 120_000 });
+  await stateIs(page, /Done after/);
+  assert.match(await page.innerText("#probe-live"), /Used for the forecast as a smaller model's probe/);
+  assert.match(await page.innerText("#forecast-answer"), /Proxy probe/);
   assert.notEqual(await page.innerText("#forecast-score"), before);
   await page.click("#leave-readings-out");
   await page.waitForFunction((score) => document.querySelector("#forecast-score")?.textContent === score, before);

@@ -5,6 +5,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use foretune_core::features::{self, Group};
+use foretune_core::predict::card::CARD_KEY;
 use foretune_core::predict::onnx;
 use foretune_core::predict::predictor::{ForecastOptions, Predictor};
 use foretune_core::runs::{Knowledge, Known, Reading, RunRecord, before_any_probe};
@@ -39,6 +41,16 @@ fn fitted() -> &'static (TempDir, Value) {
         }
         write(&runs, "runs.jsonl", synthetic::lines(&own));
         let beside = write(folder.path(), "small.jsonl", synthetic::lines(&smaller));
+        // A larger one, of which nothing is learnt, ends higher by a third of what is left.
+        let mut larger = synthetic::runs(120);
+        for run in &mut larger {
+            run["id"] = format!("large-{}", run["id"].as_str().unwrap()).into();
+            run["base_model"] = json!({ "name": "large", "hash": "l", "parameters": 4 });
+            run["features"]["base_parameters"] = 4.0.into();
+            let score = run["score"].as_f64().unwrap();
+            run["score"] = (score + (100.0 - score) / 3.0).into();
+        }
+        let transfer = write(folder.path(), "large.jsonl", synthetic::lines(&larger));
         // What else `collect` keeps in its folder is no run.
         write(&runs, "failures.jsonl", "{\"id\":\"x\",\"cause\":\"none\"}\n");
         let at = |name: &str| text(&folder.path().join(name)).to_owned();
@@ -47,6 +59,8 @@ fn fitted() -> &'static (TempDir, Value) {
             text(&runs),
             "--beside",
             text(&beside),
+            "--transfer",
+            text(&transfer),
             "--out",
             &at("p.onnx"),
             "--report",
@@ -153,6 +167,65 @@ fn a_forecast_says_what_the_contract_promises_and_sharpens_with_a_trace() {
 }
 
 /// 600 rows as in `data`, 120 of them again and 30 without an answer: mended, they are `data` again.
+#[test]
+fn a_smaller_models_probe_tells_more_than_file_and_recipe_and_less_than_an_own_one() {
+    let error = |name: &str| {
+        let rows = fitted().1["proxy"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["name"] == name).unwrap_or_else(|| panic!("{name}: {rows:?}"));
+        row["test"]["rmse"].as_f64().unwrap()
+    };
+    assert!(error("a smaller model's probe") < 0.7 * error("file and recipe alone"));
+    assert!(error("a smaller model's probe, no clean rows") < error("file and recipe alone"));
+    assert!(error("the model's own probe") < error("file and recipe alone"));
+
+    let place = tempfile::tempdir().unwrap();
+    let file = data(place.path());
+    let trace = trace(place.path(), &synthetic::runs(8)[6]);
+    let without = forecast(&[text(&file)]).json();
+    let with = forecast(&[text(&file), "--proxy", text(&trace)]).json();
+    assert_eq!(with["stage"], "a smaller model's probe", "{with}");
+    let width = |forecast: &Value| {
+        forecast["interval"][1].as_f64().unwrap() - forecast["interval"][0].as_f64().unwrap()
+    };
+    assert!(width(&with) < width(&without), "{with} {without}");
+    assert!(with["shap_groups"]["proxy probe"].as_f64().unwrap().abs() > 0.0, "{with}");
+
+    let read = onnx::read(&std::fs::read(predictor()).unwrap()).unwrap();
+    let names: Vec<&str> = features::all()
+        .filter(|feature| feature.group != Group::Proxy)
+        .map(|feature| feature.name)
+        .take(read.model.feature_count)
+        .collect();
+    let untold = onnx::write(&read.model, &[("feature_names".to_owned(), names.join(","))]);
+    let untold = write(place.path(), "untold.onnx", untold);
+    refused(
+        &foretune(&["forecast", text(&file), "--predictor", text(&untold), "--proxy", text(&trace)]),
+        &["probe.trace", "has learnt from no smaller model", "--beside"],
+    );
+}
+
+#[test]
+fn on_another_base_model_own_runs_mend_the_forecasts() {
+    let found = &fitted().1["transfer"];
+    assert_eq!(found["base_models"], json!(["large"]));
+    let at = |own_runs: u64, datasets: &str| {
+        let rows = found["rows"].as_array().unwrap();
+        let is_it = |row: &&Value| {
+            row["own_runs"] == own_runs && row["datasets"] == datasets && row["known"] == "step 100"
+        };
+        rows.iter().find(is_it).unwrap_or_else(|| panic!("{own_runs} {datasets}: {rows:?}"))["test"].clone()
+    };
+    for datasets in ["known", "unseen"] {
+        let error = |own_runs: u64| at(own_runs, datasets)["rmse"].as_f64().unwrap();
+        assert!(error(32) < 0.8 * error(0) && error(32) < error(4), "{found}");
+    }
+    let widening = found["widening"].as_f64().unwrap();
+    assert!(widening > 1.0, "{found}");
+    let read = onnx::read(&std::fs::read(predictor()).unwrap()).unwrap();
+    let card: Value = serde_json::from_str(read.metadata(CARD_KEY).unwrap()).unwrap();
+    assert!((card["transfer_widening"].as_f64().unwrap() - widening).abs() < 1e-9);
+}
+
 #[test]
 fn fixes_are_forecast_from_the_mended_data() {
     let place = tempfile::tempdir().unwrap();

@@ -10,7 +10,9 @@ use foretune_core::links::{About, Link, LinkError, predictor_hash, qr};
 use foretune_core::predict::changes::cheap_changes;
 use foretune_core::predict::predictor::{Forecast, ForecastOptions, Predictor};
 use foretune_core::predict::verdict::MistakeCosts;
-use foretune_core::runs::{Known, Reading, RecipeNumbers, TraceError, plan_features, read_trace};
+use foretune_core::runs::{
+    Known, Reading, RecipeNumbers, TraceError, plan_features, proxy_features, read_trace,
+};
 use serde::Deserialize;
 use serde_json::json;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
@@ -49,6 +51,9 @@ struct Request {
     tokens_total: Vec<Bar>,
     #[serde(default)]
     readings: Vec<Reading>,
+    /// Of a smaller model's probe of the same rows and recipe.
+    #[serde(default)]
+    proxy: Vec<Reading>,
     threshold: Option<f64>,
     costs: MistakeCosts,
 }
@@ -71,6 +76,10 @@ impl Request {
         }
         if let Some(parameters) = self.base_parameters {
             plan.set("base_parameters", parameters);
+        }
+        let smaller = Known { readings: &self.proxy, ..Link::known(&plan, None) };
+        for (name, value) in proxy_features(&smaller).iter() {
+            plan.set(name, value);
         }
         plan
     }

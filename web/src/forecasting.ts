@@ -98,6 +98,8 @@ export interface ForecastRequest {
   base_parameters: number | null;
   base_score: number | null;
   readings: Reading[];
+  /** Of a smaller model's probe of the same rows and recipe. */
+  proxy: Reading[];
   threshold: number | null;
   costs: { wasted_run: number; missed_run: number };
 }
@@ -127,7 +129,7 @@ export interface PhaseMap {
 }
 
 /** The forecast after each reading of a probe, or why they say nothing to the predictor at hand. */
-export type AfterReadings = { steps: ByStep[]; threshold: number | null } | { unfit: string };
+export type AfterReadings = { steps: ByStep[]; threshold: number | null } | { note: string };
 
 export interface OpenedLink {
   opened: {

@@ -35,8 +35,9 @@ enum Wanted {
 /// Fit a predictor on finished runs, or adjust one by your own runs
 #[derive(Debug, Args)]
 pub struct Fit {
-    /// Run records, one JSON object a line: a file, a folder that `foretune collect` wrote, or a folder of such
-    runs: PathBuf,
+    /// Run records, one JSON object a line: files, folders that `foretune collect` wrote, or folders of such
+    #[arg(required = true)]
+    runs: Vec<PathBuf>,
     /// Write the predictor here (ONNX)
     #[arg(long, value_name = "P.onnx")]
     out: PathBuf,
@@ -54,10 +55,14 @@ pub struct Fit {
     /// Judge each test run at its deepest reading up to this step
     #[arg(long, value_name = "STEP", default_value_t = 100.0)]
     at_step: f64,
-    /// Runs of smaller base models on the same candidates, of which the finished scores alone are read: the ProxyLM
-    /// baseline forecasts from them
+    /// Runs of smaller base models on the same candidates: their probes are the proxy features, and the ProxyLM
+    /// baseline forecasts from their scores
     #[arg(long, value_name = "RUNS", conflicts_with = "recalibrate")]
-    beside: Option<PathBuf>,
+    beside: Vec<PathBuf>,
+    /// Runs of base models that are not learnt from: the report says how far the forecasts are off on them, and after
+    /// recalibration with a few of them; the card learns how much wider intervals of unknown base models must be
+    #[arg(long, value_name = "RUNS", conflicts_with = "recalibrate")]
+    transfer: Vec<PathBuf>,
     /// Said of the data in the card and the report
     #[arg(long, value_name = "TEXT", default_value = "")]
     note: String,
@@ -85,11 +90,11 @@ fn parse_coverage(text: &str) -> Result<f64, String> {
 }
 
 pub fn run(arguments: &Fit) -> Result<Answer> {
-    let told = || format!("the runs in {}", arguments.runs.display());
-    let mut runs = read_all(&arguments.runs).with_context(told)?;
-    if let Some(place) = &arguments.beside {
-        let others = read_all(place).with_context(|| format!("the runs in {}", place.display()))?;
-        let found = pair_with_smaller(&mut runs, &others);
+    let told = || told_places(&arguments.runs);
+    let mut runs = read_places(&arguments.runs)?;
+    let transfer_runs = read_places(&arguments.transfer)?;
+    if !arguments.beside.is_empty() {
+        let found = pair_with_smaller(&mut runs, &read_places(&arguments.beside)?);
         terminal::note(&format!("{found} runs have the same fine-tune of a smaller base model beside them"));
     }
     let label = match arguments.target {
@@ -113,6 +118,7 @@ pub fn run(arguments: &Fit) -> Result<Answer> {
         headline_step: arguments.at_step,
         seed: arguments.seed,
         data_note: arguments.note.clone(),
+        transfer_runs,
         compare: arguments.compare,
     };
     let bar = progress_bar();
@@ -167,12 +173,23 @@ fn other_split(runs: &[RunRecord], options: &BuildOptions) -> Option<Box<SplitRe
 const RUNS_FILE: &str = "runs.jsonl";
 const PACKED_RUNS_FILE: &str = "runs.jsonl.gz";
 
-pub(super) fn read_all(place: &Path) -> Result<Vec<RunRecord>> {
-    let mut reader = RunsReader::default();
-    for file in run_files(place)? {
-        reader.add(&file.display().to_string(), &read_unpacked(&file)?)?;
+fn told_places(places: &[PathBuf]) -> String {
+    let names: Vec<String> = places.iter().map(|place| place.display().to_string()).collect();
+    format!("the runs in {}", names.join(", "))
+}
+
+/// The runs of all places; none of none.
+pub(super) fn read_places(places: &[PathBuf]) -> Result<Vec<RunRecord>> {
+    if places.is_empty() {
+        return Ok(Vec::new());
     }
-    Ok(reader.finish()?)
+    let mut reader = RunsReader::default();
+    for file in places.iter().map(|place| run_files(place)).collect::<Result<Vec<_>>>()?.concat() {
+        reader
+            .add(&file.display().to_string(), &read_unpacked(&file)?)
+            .with_context(|| told_places(places))?;
+    }
+    reader.finish().with_context(|| told_places(places))
 }
 
 fn read_unpacked(file: &Path) -> Result<String> {

@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use foretune_core::features::{self, FeatureVector};
+use foretune_core::features::{self, FeatureVector, Group};
 use foretune_core::links::predictor_hash;
 use foretune_core::predict::changes::cheap_changes;
 use foretune_core::predict::predictor::{self, ForecastOptions, Predictor, WhatIf};
 use foretune_core::predict::verdict::{MistakeCosts, Verdict};
-use foretune_core::runs::{Known, Reading};
+use foretune_core::runs::{Known, Reading, proxy_features};
 use foretune_core::schema::Mapping;
 use foretune_core::words::grouped;
 use serde_json::json;
@@ -42,6 +42,10 @@ pub struct Forecast {
     /// Trace of a probe or of a run under way: its deepest reading is used
     #[arg(long, value_name = "TRACE")]
     trace: Option<PathBuf>,
+    /// Trace of a smaller model's probe of the same file and recipe, such as `probe --model tiny` writes: asked where
+    /// nothing is known of the model itself, by a predictor that was fitted with `fit --beside`
+    #[arg(long, value_name = "TRACE", conflicts_with_all = ["trace", "fix"])]
+    proxy: Option<PathBuf>,
     /// Clean rows of the task: reports rows that stand in both files
     #[arg(long, value_name = "FILE")]
     eval: Option<PathBuf>,
@@ -73,6 +77,8 @@ pub struct Prepared {
     pub predictor_hash: String,
     pub plan: Plan,
     pub readings: Vec<Reading>,
+    /// What a smaller model's probe says.
+    pub proxy: Option<FeatureVector>,
     pub options: ForecastOptions,
 }
 
@@ -81,7 +87,7 @@ impl Prepared {
         let total_steps = self.plan.features.get("total_steps");
         Known {
             plan: &self.plan.features,
-            proxy: None,
+            proxy: self.proxy.as_ref(),
             base_score: None,
             readings: &self.readings,
             total_steps: if total_steps.is_finite() { total_steps as u64 } else { 0 },
@@ -139,7 +145,9 @@ impl Forecast {
             costs: MistakeCosts { wasted_run: self.cost_wasted, missed_run: self.cost_missed },
             ..ForecastOptions::default()
         };
-        Ok(Prepared { predictor, predictor_hash, plan: candidate.plan()?, readings, options })
+        let plan = candidate.plan()?;
+        let proxy = self.proxy.as_deref().map(|path| proxy_of(&predictor, path, &plan)).transpose()?;
+        Ok(Prepared { predictor, predictor_hash, plan, readings, proxy, options })
     }
 
     fn shipped_predictor(&self) -> Result<(Predictor, String)> {
@@ -158,6 +166,27 @@ impl Forecast {
             Predictor::load(SHIPPED_PREDICTOR, |_| false).context("the predictor of this program")?;
         Ok((predictor, predictor_hash(SHIPPED_PREDICTOR)))
     }
+}
+
+/// What the trace of a smaller model's probe says, for a predictor that can be told.
+fn proxy_of(predictor: &Predictor, trace: &Path, plan: &Plan) -> Result<FeatureVector> {
+    let is_proxy = |name: &String| features::find(name).is_some_and(|feature| feature.group == Group::Proxy);
+    if !predictor.names.iter().any(is_proxy) {
+        bail!(
+            "--proxy {}: this predictor has learnt from no smaller model's probes; one that has is made by \
+             `foretune fit RUNS --beside SMALLER_RUNS`",
+            trace.display()
+        );
+    }
+    let readings = candidate::readings(trace)?;
+    let total_steps = plan.features.get("total_steps");
+    Ok(proxy_features(&Known {
+        plan: &plan.features,
+        proxy: None,
+        base_score: None,
+        readings: &readings,
+        total_steps: if total_steps.is_finite() { total_steps as u64 } else { 0 },
+    }))
 }
 
 /// The predictor and the hash that links know it by.

@@ -152,7 +152,7 @@ export class Agents {
     try {
       const found = await this.handlers.forecast(course.readings.map(({ step, features }) => ({ step, features })), (course.start?.["features"] as Features | undefined) ?? null, watching.own !== null);
       if (!found || this.watching !== watching) return;
-      if ("unfit" in found) view.setNote(`Not used for the forecast: ${found.unfit}`);
+      if ("note" in found) view.setNote(found.note);
       else view.setForecast(found.steps, found.threshold);
     } catch {
       // The forecast's own section says why there is none.

@@ -40,7 +40,7 @@ pub fn run(arguments: &Advice) -> Result<Answer> {
     let sweep = Sweep::parse(&text).with_context(|| arguments.sweep.display().to_string())?;
     let predictor = Predictor::load(&files::read(&arguments.predictor)?, |_| false)
         .with_context(|| arguments.predictor.display().to_string())?;
-    let runs = fit::read_all(&arguments.runs)?;
+    let runs = fit::read_places(std::slice::from_ref(&arguments.runs))?;
     let mut bad = bad_runs(&runs, &sweep.name);
     // By chance, and not by how bad they are or what is advised.
     bad.sort_by_key(|run| hash_bytes(run.id.as_bytes(), 0xad1ce));

@@ -10,7 +10,7 @@ pub fn markdown() -> String {
         (Group::Static, "Static: from the data alone"),
         (Group::Recipe, "Recipe: how the training is set up"),
         (Group::Dynamic, "Dynamic: measured by the probe"),
-        (Group::Proxy, "Proxy: measured on the bundled small model"),
+        (Group::Proxy, "Proxy: measured by the same probe of a smaller model"),
     ] {
         let features: Vec<&Feature> = all().filter(|feature| feature.group == group).collect();
         if features.is_empty() {

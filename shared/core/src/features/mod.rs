@@ -2,11 +2,13 @@
 
 mod docs;
 mod dynamic;
+mod proxy;
 mod recipe;
 mod registry;
 mod static_features;
 mod vector;
 
 pub use docs::{all, markdown};
+pub(crate) use proxy::{PROXY, own_name};
 pub use registry::{Better, FEATURES, Feature, Group, find};
 pub use vector::FeatureVector;

@@ -31,8 +31,12 @@ pub struct Feature {
     pub better: Better,
 }
 
-pub static FEATURES: &[&[Feature]] =
-    &[super::static_features::STATIC_FEATURES, super::recipe::RECIPE, super::dynamic::DYNAMIC];
+pub static FEATURES: &[&[Feature]] = &[
+    super::static_features::STATIC_FEATURES,
+    super::recipe::RECIPE,
+    super::dynamic::DYNAMIC,
+    super::proxy::PROXY,
+];
 
 pub fn find(name: &str) -> Option<&'static Feature> {
     FEATURES.iter().flat_map(|group| group.iter()).find(|feature| feature.name == name)

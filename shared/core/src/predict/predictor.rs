@@ -18,7 +18,7 @@ use super::shap_sampling;
 use super::staged::Staged;
 use super::verdict::{LongerProbe, MistakeCosts, Verdict, verdict};
 use crate::features::{self, FeatureVector, Group};
-use crate::runs::Known;
+use crate::runs::{Known, is_proxy};
 
 #[derive(Debug, Clone)]
 pub struct Predictor {
@@ -209,13 +209,15 @@ impl Predictor {
     }
 
     /// What each change of the plan would gain, the best first. Readings of the old plan say nothing of the
-    /// new one, so both are forecast as before any probe. Changes that leave the seen ranges are marked, not
+    /// new one, nor does a smaller model's probe, so both are forecast as before any probe. Changes that leave the seen ranges are marked, not
     /// hidden.
     pub fn what_if(
         &self,
         known: &Known<'_>,
         changes: &[(String, Vec<(String, f64)>)],
     ) -> Result<Vec<WhatIf>, PredictorError> {
+        let bare = known.plan.clone().without(is_proxy);
+        let known = &Known { plan: &bare, proxy: None, ..*known };
         let knowledge = known.most(0);
         let now = self.model.predict(&self.row(&known.at(knowledge, 0))?);
         let mut answers = Vec::with_capacity(changes.len());
@@ -241,6 +243,11 @@ impl Predictor {
     pub fn outside(&self, row: &[f64]) -> Vec<Outside> {
         let stage = self.model.gate.stage_of(row);
         self.card.as_ref().map_or(Vec::new(), |card| card.outside(stage, row))
+    }
+
+    /// What intervals are widened by where the candidate's base model is unknown.
+    pub(super) fn assumed_widening(&self) -> Option<f64> {
+        self.card.as_ref().map(|card| card.transfer_widening.unwrap_or(GUESSED_WIDENING))
     }
 
     pub(super) fn transfer(&self, vector: &FeatureVector) -> Option<Transfer> {

@@ -9,7 +9,6 @@ use super::build::write;
 use super::card::Card;
 use super::predictor::{Predictor, PredictorError};
 use super::staged::Staged;
-use crate::features::FeatureVector;
 use crate::numerics::stats;
 use crate::runs::{AnytimeTable, Knowledge, Label, RunRecord};
 
@@ -66,11 +65,12 @@ pub fn recalibrate(
     let calibration = card.calibration.clone().ok_or(RecalibrateError::NoCard)?;
     let anytime = AnytimeTable::of(runs, label, true);
     let mut seen = Vec::new();
+    // What the intervals of a base model that the predictor does not know are widened by, before its runs are seen.
+    let mut assumed = 1.0f64;
     for row in deepest(&anytime, headline_step) {
-        let mut vector = FeatureVector::default();
-        for (name, value) in anytime.table.names.iter().zip(&anytime.table.rows[row]) {
-            vector.set(name, *value);
-        }
+        let vector = anytime.vector(row);
+        let transfer = predictor.transfer(&vector);
+        assumed = transfer.map_or(assumed, |transfer| transfer.interval_widened.max(assumed));
         let inputs = predictor.row(&vector)?;
         let forecast = predictor.model.predict(&inputs);
         let error = predictor.expected_error(&inputs, forecast).ok_or(RecalibrateError::NoCard)?;
@@ -96,7 +96,7 @@ pub fn recalibrate(
         .map(|(predicted, truth, typical)| ((truth - offset - scale * predicted) / typical).powi(2))
         .sum();
     let beside = if seen.len() < RUNS_FOR_NARROWING { 10.0 } else { 0.0 };
-    let ratio = ((after + beside) / (seen.len() as f64 + beside)).sqrt();
+    let ratio = ((after + beside * assumed * assumed) / (seen.len() as f64 + beside)).sqrt();
     let widening = if seen.len() < RUNS_FOR_NARROWING { ratio.max(1.0) } else { ratio.max(0.3) };
 
     let model = predictor.model.then_affine(offset, scale);
@@ -109,6 +109,11 @@ pub fn recalibrate(
             }
         }
     }
+    for run in runs {
+        if !card.base_models.contains(&run.base_model) {
+            card.base_models.push(run.base_model.clone());
+        }
+    }
     card.data = format!("{} Recalibrated with {} own runs.", card.data, seen.len());
     card.test = None;
     card.self_check = card.self_check_of(&model);
@@ -118,7 +123,7 @@ pub fn recalibrate(
 /// For each run the row that knows most, up to a step.
 fn deepest(anytime: &AnytimeTable, step: f64) -> Vec<usize> {
     let mut taken = std::collections::BTreeMap::new();
-    for knowledge in [Knowledge::Plan, Knowledge::Rows, Knowledge::Base, Knowledge::Blind, Knowledge::Clean] {
+    for knowledge in Knowledge::ALL {
         for row in anytime.rows_at(knowledge, step) {
             taken.insert(anytime.run[row], row);
         }

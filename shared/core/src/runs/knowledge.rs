@@ -3,7 +3,7 @@
 
 use super::derived;
 use super::record::{Reading, RunRecord};
-use crate::features::FeatureVector;
+use crate::features::{self, FeatureVector, Group, PROXY};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Knowledge {
@@ -11,6 +11,9 @@ pub enum Knowledge {
     Plan,
     /// And the clean rows themselves, which no model has answered yet.
     Rows,
+    /// And a smaller model's probe of them, without clean rows and with.
+    BlindProxy,
+    Proxy,
     /// And what the untrained model scores on clean rows.
     Base,
     /// A probe without clean rows.
@@ -20,10 +23,16 @@ pub enum Knowledge {
 }
 
 impl Knowledge {
+    /// From the least to the most that is known.
+    pub const ALL: [Self; 7] =
+        [Self::Plan, Self::Rows, Self::BlindProxy, Self::Proxy, Self::Base, Self::Blind, Self::Clean];
+
     pub fn word(self) -> &'static str {
         match self {
             Self::Plan => "plan",
             Self::Rows => "rows",
+            Self::BlindProxy => "proxy-blind",
+            Self::Proxy => "proxy",
             Self::Base => "base",
             Self::Blind => "blind",
             Self::Clean => "clean",
@@ -36,7 +45,7 @@ impl Knowledge {
 pub struct Known<'a> {
     /// Static and recipe features.
     pub plan: &'a FeatureVector,
-    /// The smallest model's own probe of the candidate.
+    /// A smaller model's own probe of the candidate, in the proxy group's names; in the plan they count as well.
     pub proxy: Option<&'a FeatureVector>,
     pub base_score: Option<f64>,
     /// Ascending steps.
@@ -49,7 +58,28 @@ pub(crate) const OF_THE_ROWS: &str = "eval_known_answer_share";
 
 /// Only someone with clean rows can measure these.
 pub(crate) fn needs_clean_rows(name: &str) -> bool {
+    let name = features::own_name(name).unwrap_or(name);
     name.starts_with("eval_") || name == "base_score"
+}
+
+pub(crate) fn is_proxy(name: &str) -> bool {
+    features::find(name).is_some_and(|feature| feature.group == Group::Proxy)
+}
+
+/// A proxy probe goes no further, as one's own.
+const PROXY_STEPS: u64 = 100;
+
+/// What the probe of a smaller model says, in the proxy group's names.
+pub fn proxy_features(smaller: &Known<'_>) -> FeatureVector {
+    let seen = smaller.readings.iter().take_while(|reading| reading.step <= PROXY_STEPS).count();
+    let own = smaller.at(smaller.most(seen), seen);
+    let mut proxy = FeatureVector::default();
+    for feature in PROXY {
+        if let Some(name) = features::own_name(feature.name) {
+            proxy.set(feature.name, own.get(name));
+        }
+    }
+    proxy
 }
 
 impl<'a> Known<'a> {
@@ -75,6 +105,11 @@ impl<'a> Known<'a> {
         for (name, value) in self.proxy.into_iter().flat_map(FeatureVector::iter) {
             vector.set(name, value);
         }
+        // What the model itself shows makes the smaller one's word worthless (docs/benchmarks.md), and what is
+        // never asked then need not be measured.
+        if !matches!(knowledge, Knowledge::BlindProxy | Knowledge::Proxy) {
+            vector = vector.without(is_proxy);
+        }
         let end_share =
             if end_step == self.total_steps { 1.0 } else { end_step as f64 / self.total_steps.max(1) as f64 };
         derived::of_the_plan(&mut vector, end_share);
@@ -90,8 +125,8 @@ impl<'a> Known<'a> {
             derived::of_the_probe(&mut vector, seen, self.total_steps, end_step);
         }
         match knowledge {
-            Knowledge::Plan | Knowledge::Blind => vector.without(needs_clean_rows),
-            Knowledge::Rows => vector.without(|name| name == "base_score"),
+            Knowledge::Plan | Knowledge::BlindProxy | Knowledge::Blind => vector.without(needs_clean_rows),
+            Knowledge::Rows | Knowledge::Proxy => vector.without(|name| name == "base_score"),
             Knowledge::Base | Knowledge::Clean => vector,
         }
     }
@@ -103,6 +138,10 @@ impl<'a> Known<'a> {
         read.or(self.base_score)
     }
 
+    pub(super) fn proxy_says(&self, name: &str) -> bool {
+        self.proxy.into_iter().chain([self.plan]).any(|features| features.get(name).is_finite())
+    }
+
     /// The most that is known after `readings_seen` readings.
     pub fn most(&self, readings_seen: usize) -> Knowledge {
         let last = self.readings[..readings_seen.min(self.readings.len())].last();
@@ -110,6 +149,8 @@ impl<'a> Known<'a> {
             Some(reading) if reading.features.get("eval_score").is_finite() => Knowledge::Clean,
             Some(_) => Knowledge::Blind,
             None if self.base_score.is_some() => Knowledge::Base,
+            None if self.proxy_says("proxy_eval_score") => Knowledge::Proxy,
+            None if self.proxy_says("proxy_held_out_loss") => Knowledge::BlindProxy,
             None if self.plan.get(OF_THE_ROWS).is_finite() => Knowledge::Rows,
             None => Knowledge::Plan,
         }

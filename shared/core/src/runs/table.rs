@@ -152,6 +152,15 @@ impl AnytimeTable {
         }
     }
 
+    /// The features of a row by name.
+    pub fn vector(&self, row: usize) -> FeatureVector {
+        let mut vector = FeatureVector::default();
+        for (name, value) in self.table.names.iter().zip(&self.table.rows[row]) {
+            vector.set(name, *value);
+        }
+        vector
+    }
+
     /// Positions of the rows of one part of a split.
     pub fn rows_of(&self, runs: &[RunRecord], split: &str, part: Part) -> Vec<usize> {
         (0..self.run.len()).filter(|row| part_of(&runs[self.run[*row]], split) == part).collect()
@@ -251,6 +260,8 @@ fn moments_of(run: &RunRecord) -> impl Iterator<Item = Moment> {
     let has_rows = run.features.get(OF_THE_ROWS).is_finite();
     let before_any = std::iter::once(Knowledge::Plan)
         .chain(has_rows.then_some(Knowledge::Rows))
+        .chain(known.proxy_says("proxy_held_out_loss").then_some(Knowledge::BlindProxy))
+        .chain(known.proxy_says("proxy_eval_score").then_some(Knowledge::Proxy))
         .chain(has_base.then_some(Knowledge::Base));
     let readings = (1..=known.readings.len()).filter(move |seen| {
         let share = known.readings[seen - 1].step as f64 / total;
@@ -264,7 +275,6 @@ fn moments_of(run: &RunRecord) -> impl Iterator<Item = Moment> {
     }))
 }
 
-/// As frozen in the record; else a third of the families (`group`) or of the configurations, by hash.
 /// Frozen in the record, else by hash: a third of the families or of the configurations is for testing.
 pub fn part_of(run: &RunRecord, split: &str) -> Part {
     if let Some(part) = run.split.get(split) {

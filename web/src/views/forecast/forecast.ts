@@ -20,7 +20,7 @@ export interface ForecastView {
   predictorChanged(): void;
   setReadings(name: string, readings: Reading[]): void;
   /** The same, and the forecast after each of them; null without a predictor. Those of the bundled model are
-   * used where the predictor was fitted on it. */
+   * used where the predictor was fitted on it, or beside it. */
   withReadings(name: string, readings: Reading[], plan: Features | null, isBundled: boolean): Promise<AfterReadings | null>;
   /** What evaluation rows are worth to a probe; null where the predictor does not tell, undefined without one. */
   certainty(): Promise<Certainty | null | undefined>;
@@ -40,6 +40,8 @@ interface Held {
   list: Reading[];
   plan: Features | null;
   isBundled: boolean;
+  /** A smaller model's probe to this predictor, which knows larger ones. */
+  isProxy: boolean;
 }
 
 const COSTS = { wasted_run: 1, missed_run: 1 };
@@ -81,13 +83,14 @@ export function forecastView(report: Report, { predictors, onPredictor, onForeca
     const cost = (input: HTMLInputElement): number => (input.value !== "" && Number(input.value) >= 0 ? Number(input.value) : 1);
     return {
       // A probe tells its own recipe and model: they are what its readings belong to.
-      features: { ...of.features, ...readings?.plan },
+      features: { ...of.features, ...readings?.plan, ...(readings?.isProxy ? { base_parameters: chosen?.baseParameters ?? null } : {}) },
       rows_valid: readings?.plan ? null : of.rows_valid,
       recipe: readings?.plan ? null : chosen?.recipe ?? null,
       tokens_total: of.description.histograms.tokens_total,
       base_parameters: readings?.plan ? null : chosen?.baseParameters ?? null,
       base_score: null,
-      readings: readings?.list ?? [],
+      readings: readings?.isProxy ? [] : readings?.list ?? [],
+      proxy: readings?.isProxy ? readings.list : [],
       threshold: threshold.value === "" ? null : Number(threshold.value),
       costs: { ...COSTS, wasted_run: cost(wasted), missed_run: cost(missed) },
     };
@@ -96,17 +99,18 @@ export function forecastView(report: Report, { predictors, onPredictor, onForeca
   /** Why the readings at hand say nothing to the predictor, or null where it is asked with them. */
   async function takeUp(): Promise<string | null> {
     const card = predictors.held?.file.card;
-    const own = held;
+    const own = held && { ...held };
     readings = null;
     let unfit: string | null = null;
     if (own?.isBundled && !card) unfit = "the predictor has no card that names the base models it knows";
     else if (own?.isBundled) {
       const { forecast } = await predictors.forecast({ ...request(), features: { ...report.features, ...own.plan }, rows_valid: null, recipe: null, base_parameters: null });
-      if (forecast.transfer) unfit = `the predictor was fitted on probes of ${listed(forecast.transfer.fitted_on)}, not of the bundled model`;
+      own.isProxy = forecast.transfer !== null && predictors.held?.file.names.some((name) => name.startsWith("proxy_")) === true;
+      if (forecast.transfer && !own.isProxy) unfit = `the predictor was fitted on probes of ${listed(forecast.transfer.fitted_on)}, not of the bundled model`;
     }
     if (!unfit) readings = own;
     traceNote.hidden = own === null;
-    replace(traceNote, own && (unfit ? `Without the readings of ${own.name}: ${unfit}` : `With ${counted(own.list.length, "reading")} of ${own.name}${own.plan ? ", for the recipe that it runs" : ""} `),
+    replace(traceNote, own && (unfit ? `Without the readings of ${own.name}: ${unfit}` : `With ${counted(own.list.length, "reading")} of ${own.name}${own.isProxy ? ", as a smaller model's," : ""}${own.plan ? ", for the recipe that it runs" : ""} `),
       readings && h("button", { type: "button", class: "quiet no-print", id: "leave-readings-out", onclick: () => {
         held = null;
         void takeUp().then(ask);
@@ -196,15 +200,16 @@ export function forecastView(report: Report, { predictors, onPredictor, onForeca
     certainty: async () => (predictors.held && controls ? predictors.certainty(request()) : undefined),
     predictorChanged: () => void show(),
     setReadings(name, list) {
-      held = { name, list, plan: null, isBundled: false };
+      held = { name, list, plan: null, isBundled: false, isProxy: false };
       void show();
     },
     async withReadings(name, list, plan, isBundled) {
-      held = { name, list, plan, isBundled };
+      held = { name, list, plan, isBundled, isProxy: false };
       if (!predictors.held || !controls) return null;
       const unfit = await takeUp();
-      if (unfit) return { unfit };
+      if (unfit) return { note: `Not used for the forecast: ${unfit}` };
       void ask();
+      if (readings?.isProxy) return { note: "Used for the forecast as a smaller model's probe" };
       const asked = request(report, readings);
       return { steps: await predictors.byStep(asked), threshold: asked.threshold };
     },

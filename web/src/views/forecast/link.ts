@@ -70,7 +70,7 @@ function makeItYours(content: OpenedLink, predictors: Predictors, show: (answer:
     const ratio = (name: string): number => (typeof plan[name] === "number" && plan[name] ? (features[name] as number) / (plan[name] as number) : 1);
     if (typeof plan["total_steps"] === "number") features["total_steps"] = Math.max(1, Math.ceil((plan["total_steps"] * ratio("epochs")) / ratio("batch_size")));
     for (const name of ["lora_alpha", "trained_parameters"]) if (typeof plan[name] === "number") features[name] = plan[name] * ratio("lora_rank");
-    const request: ForecastRequest = { features, rows_valid: null, recipe: null, tokens_total: [], base_parameters: null, base_score: content.base_score, readings: [], threshold: threshold.value === "" ? null : Number(threshold.value), costs: link.inputs.costs };
+    const request: ForecastRequest = { features, rows_valid: null, recipe: null, tokens_total: [], base_parameters: null, base_score: content.base_score, readings: [], proxy: [], threshold: threshold.value === "" ? null : Number(threshold.value), costs: link.inputs.costs };
     try {
       show(await predictors.forecast(request), request);
     } catch (thrown) {

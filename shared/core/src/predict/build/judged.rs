@@ -109,7 +109,11 @@ pub fn courses<'a>(rows: &'a [JudgedRow], depths: &[f64]) -> Vec<Vec<&'a JudgedR
         let counts = match row.knowledge {
             Knowledge::Base => true,
             Knowledge::Clean => is_common,
-            Knowledge::Plan | Knowledge::Rows | Knowledge::Blind => false,
+            Knowledge::Plan
+            | Knowledge::Rows
+            | Knowledge::BlindProxy
+            | Knowledge::Proxy
+            | Knowledge::Blind => false,
         };
         if counts {
             by_run.entry(row.run).or_default().push(row);

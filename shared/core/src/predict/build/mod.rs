@@ -12,6 +12,7 @@ mod screening;
 mod split_report;
 mod stages;
 mod stopping;
+mod transfer;
 
 use serde::Serialize;
 use thiserror::Error;
@@ -19,6 +20,7 @@ use thiserror::Error;
 use super::card::{CARD_KEY, Card, DIVERGENCE_MODEL_KEY, ERROR_MODEL_KEY, to_base64};
 use super::fit::{LogLine, TableError};
 use super::onnx;
+use super::predictor::Predictor;
 use super::staged::Staged;
 use crate::runs::{AnytimeTable, Label, Part, RunRecord};
 
@@ -28,6 +30,7 @@ pub use report::html_report;
 pub use screening::ScreeningPoint;
 pub use split_report::{DepthRow, SplitReport, Worst};
 pub use stopping::StoppingReplay;
+pub use transfer::{TransferReport, TransferRow};
 
 pub const SPLITS: [&str; 2] = ["group", "random"];
 
@@ -42,6 +45,8 @@ pub struct BuildOptions {
     pub seed: u64,
     /// Said of the data in card and report, "synthetic" for instance.
     pub data_note: String,
+    /// Runs of base models that nothing is learnt from: the forecasts are judged on them as well.
+    pub transfer_runs: Vec<RunRecord>,
     /// Try learners for comparison that cannot be chosen, because they cannot be explained exactly.
     pub compare: bool,
 }
@@ -55,6 +60,7 @@ impl Default for BuildOptions {
             headline_step: 100.0,
             seed: 0,
             data_note: String::new(),
+            transfer_runs: Vec::new(),
             compare: false,
         }
     }
@@ -123,7 +129,12 @@ pub fn build(
     let mut card = fitted.card;
     card.test = Some(main.test.metrics);
     let divergence_model = diverging.as_ref().map(|(model, _)| model);
-    let onnx = write(&fitted.model, Some(&fitted.errors.model), divergence_model, &card);
+    let mut onnx = write(&fitted.model, Some(&fitted.errors.model), divergence_model, &card);
+    main.transfer = judge_transfer(&onnx, options);
+    if let Some(widening) = main.transfer.as_ref().and_then(|transfer| transfer.widening) {
+        card.transfer_widening = Some(widening);
+        onnx = write(&fitted.model, Some(&fitted.errors.model), divergence_model, &card);
+    }
     let search = fitted.log.into_iter().map(|(stage, tried)| StageLog { stage, tried }).collect();
     let report = FitReport {
         data_note: options.data_note.clone(),
@@ -135,6 +146,15 @@ pub fn build(
         search,
     };
     Ok(Built { onnx, card, report })
+}
+
+fn judge_transfer(onnx: &[u8], options: &BuildOptions) -> Option<TransferReport> {
+    if options.transfer_runs.is_empty() {
+        return None;
+    }
+    let predictor = Predictor::load(onnx, |_| false).ok()?;
+    let how = (options.label, options.split.as_str(), options.headline_step);
+    transfer::judge(&predictor, &options.transfer_runs, how, options.seed)
 }
 
 /// The file: the model, its card, the models of its errors and of divergence.

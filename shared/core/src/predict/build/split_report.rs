@@ -1,6 +1,6 @@
 //! Everything that is measured on one split, each number from the same judged rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -11,6 +11,7 @@ use super::fitted::Fitted;
 use super::judged::{JudgedRow, TestSummary, on_test, summary};
 use super::screening::{self, ScreeningPoint};
 use super::stopping::{self, StoppingReplay};
+use super::transfer::TransferReport;
 use crate::numerics::stats;
 use crate::predict::fit::Metrics;
 use crate::predict::shap::Explainer;
@@ -28,6 +29,8 @@ pub struct SplitReport {
     pub by_depth: Vec<DepthRow>,
     /// Without.
     pub blind: Vec<DepthRow>,
+    /// Runs beside which a smaller model was probed: what is known without and with its probe.
+    pub proxy: Vec<DepthRow>,
     /// Rows of `by_depth`, in quarters of the interval's width.
     pub coverage_by_width: Vec<WidthRow>,
     /// Forecast probability of reaching a threshold beside how often it was reached.
@@ -35,6 +38,8 @@ pub struct SplitReport {
     pub stopping: Option<StoppingReplay>,
     pub screening: Vec<ScreeningPoint>,
     pub divergence: Option<DivergenceReport>,
+    /// On base models that nothing was learnt from.
+    pub transfer: Option<TransferReport>,
     /// Test rows that are marked as unlike the training runs, and the error on them and on the rest.
     pub outside: Outsiders,
     /// Mean absolute contribution in points over the test rows of the headline, largest first.
@@ -141,6 +146,7 @@ impl Maker<'_> {
             baselines: self.ground(best, &depth).all(),
             by_depth: self.by_depth(),
             blind: self.blind(),
+            proxy: self.proxy(),
             coverage_by_width: self.coverage_by_width(),
             calibration: self.calibration(&thresholds),
             stopping: stopping::replay_with(self.judged, &self.fitted.card, thresholds[0]),
@@ -152,6 +158,7 @@ impl Maker<'_> {
                 &thresholds,
             ),
             divergence: None,
+            transfer: None,
             outside: self.outsiders(&headline),
             importance,
             worst: self.worst(&headline, &largest),
@@ -193,14 +200,33 @@ impl Maker<'_> {
     }
 
     fn depth_row(&self, name: &str, knowledge: Knowledge, depth: &Depth, main: bool) -> Option<DepthRow> {
-        let rows = self.rows(knowledge, depth, self.test);
+        self.depth_row_of(name, (knowledge, depth), main, &|_| true)
+    }
+
+    /// Of some of the runs.
+    fn depth_row_of(
+        &self,
+        name: &str,
+        (knowledge, depth): (Knowledge, &Depth),
+        main: bool,
+        is_wanted: &dyn Fn(usize) -> bool,
+    ) -> Option<DepthRow> {
+        let wanted = |table: &AnytimeTable| -> Vec<usize> {
+            let rows = self.rows(knowledge, depth, table).into_iter();
+            rows.filter(|row| is_wanted(table.run[*row])).collect()
+        };
+        let rows = wanted(self.test);
         if rows.is_empty() {
             return None;
         }
         let picked = self.pick(&rows);
         let first = picked[0].step;
         let same = picked.iter().all(|row| (row.step - first).abs() < 0.5);
-        let ground = self.ground(knowledge, depth);
+        let ground = Ground {
+            train: self.train.select(&wanted(self.train)),
+            test: self.test.select(&rows),
+            ..self.ground(knowledge, depth)
+        };
         let baselines = if main && !ground.train.run.is_empty() {
             ground.main()
         } else {
@@ -245,6 +271,28 @@ impl Maker<'_> {
         }
         table.extend(self.depth_row("half of the run", Knowledge::Blind, &Depth::Share(0.5), true));
         table
+    }
+
+    fn proxy(&self) -> Vec<DepthRow> {
+        let has_probe: BTreeSet<usize> = [self.train, self.test]
+            .into_iter()
+            .flat_map(|table| table.rows_at(Knowledge::BlindProxy, 0.0).into_iter().map(|row| table.run[row]))
+            .collect();
+        let (before, probe) = (Depth::Step(-1.0), Depth::Step(self.options.headline_step));
+        [
+            ("file and recipe alone", Knowledge::Plan, &before),
+            ("and evaluation rows", Knowledge::Rows, &before),
+            ("a smaller model's probe, no clean rows", Knowledge::BlindProxy, &before),
+            ("a smaller model's probe", Knowledge::Proxy, &before),
+            ("the model's own base score", Knowledge::Base, &before),
+            ("the model's own probe, no clean rows", Knowledge::Blind, &probe),
+            ("the model's own probe", Knowledge::Clean, &probe),
+        ]
+        .into_iter()
+        .filter_map(|(name, knowledge, depth)| {
+            self.depth_row_of(name, (knowledge, depth), true, &|run| has_probe.contains(&run))
+        })
+        .collect()
     }
 
     /// The median score of the training runs first, then the paper's.

@@ -30,6 +30,13 @@ impl Division {
             }
             _ => plan,
         };
+        let plan = match train.table.column_index("proxy_held_out_loss") {
+            Some(column) if count(train, Knowledge::BlindProxy) >= FEWEST_ROWS => {
+                let proxy = division.proxy(train);
+                Gate::choose(column as u32, missing(), plan, proxy)
+            }
+            _ => plan,
+        };
         let before = match train.table.column_index("base_score") {
             Some(column) if count(train, Knowledge::Base) >= FEWEST_ROWS => {
                 let base = division.stage("before any probe");
@@ -53,6 +60,17 @@ impl Division {
     fn stage(&mut self, name: &str) -> Gate {
         self.names.push(name.to_owned());
         Gate::Stage(self.names.len() - 1)
+    }
+
+    fn proxy(&mut self, train: &AnytimeTable) -> Gate {
+        let blind = self.stage("a smaller model's probe, no clean rows");
+        match train.table.column_index("proxy_eval_score") {
+            Some(column) if count(train, Knowledge::Proxy) >= FEWEST_ROWS => {
+                let clean = self.stage("a smaller model's probe");
+                Gate::choose(column as u32, missing(), blind, clean)
+            }
+            _ => blind,
+        }
     }
 
     /// `None` where there are too few rows for even one stage.

@@ -38,6 +38,10 @@ fn split(split: &SplitReport, report: &FitReport, card: &Card) -> String {
     page += &tables::main(split);
     page += &tables::by_depth("By what is known", &split.by_depth);
     page += &tables::by_depth("Without an evaluation file", &split.blind);
+    if !split.proxy.is_empty() {
+        page += &tables::by_depth("With a smaller model's probe", &split.proxy);
+    }
+    page += &tables::transfer(split);
     page += &tables::coverage_by_width(split);
     page += &tables::stopping(split);
     page += &tables::screening(split);

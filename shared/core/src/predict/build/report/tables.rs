@@ -192,6 +192,40 @@ pub fn by_depth(title: &str, rows: &[DepthRow]) -> String {
     table(title, "Error of the forecast and, at the right, of others on the same runs.", &lines)
 }
 
+pub fn transfer(split: &SplitReport) -> String {
+    let Some(found) = &split.transfer else { return String::new() };
+    let mut rows = vec![cells(&[
+        "Own runs",
+        "datasets",
+        "known",
+        "runs",
+        "RMSE",
+        "score now",
+        "within 3",
+        "coverage",
+        "mean width",
+    ])];
+    rows.extend(found.rows.iter().map(|row| {
+        vec![
+            row.own_runs.to_string(),
+            row.datasets.to_owned(),
+            row.known.clone(),
+            row.test.metrics.n.to_string(),
+            number(row.test.metrics.rmse, 2),
+            row.score_now.map_or("–".to_owned(), |rmse| number(rmse, 2)),
+            percent(row.test.metrics.within_3),
+            percent(row.test.coverage),
+            number(row.test.mean_width, 1),
+        ]
+    }));
+    let note = format!(
+        "Base models that nothing was learnt from ({}), before and after recalibration with some of their own runs; \
+         means over draws of them.",
+        found.base_models.join(", ")
+    );
+    table("On another base model", &note, &rows)
+}
+
 pub fn coverage_by_width(split: &SplitReport) -> String {
     let mut rows = vec![cells(&["Width of the interval, points", "rows", "coverage", "RMSE"])];
     rows.extend(split.coverage_by_width.iter().map(|row| {

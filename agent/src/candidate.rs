@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::{Context, Result, bail};
 use foretune_core::advice::ChangeList;
-use foretune_core::check::CheckOptions;
+use foretune_core::check::{AsideRecord, CheckOptions};
 use foretune_core::describe::{DescribeContext, EvalIndex, TokenCounter};
 use foretune_core::features::FeatureVector;
 use foretune_core::formats;
@@ -92,6 +92,23 @@ impl TokenCounter for ModelFolder {
     fn count(&self, text: &str) -> u32 {
         self.encode(text).map_or(0, |ids| ids.len() as u32)
     }
+}
+
+/// The file's own, as links and reports know it.
+pub fn fingerprint(path: &Path, mapping: Option<&Mapping>) -> Result<String> {
+    let options = CheckOptions { max_tokens: None, mapping: mapping.cloned(), seed: 0 };
+    let context = DescribeContext { tokens: None, eval: None, reference: None };
+    Ok(check_file(path, &options, context, None)?.file.fingerprint)
+}
+
+/// Which rows of the file a probe had set aside, and how long a row it took, by its trace.
+pub fn set_aside_by(path: &Path) -> Result<Option<(AsideRecord, usize)>> {
+    let text = files::read_text(path)?;
+    let start = text.lines().find_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    Ok(start.and_then(|start| {
+        let record = serde_json::from_value(start["set_aside"].clone()).ok()?;
+        Some((record, usize::try_from(start["recipe"]["sequence_length"].as_u64()?).ok()?))
+    }))
 }
 
 /// The readings of a trace, in the order of their steps.

@@ -226,6 +226,31 @@ fn on_another_base_model_own_runs_mend_the_forecasts() {
     assert!((card["transfer_widening"].as_f64().unwrap() - widening).abs() < 1e-9);
 }
 
+/// Without them the clean rows' own features were missing, and the verdict was withheld.
+#[test]
+fn the_forecast_of_a_probe_that_set_rows_aside_divides_the_file_in_the_same_way() {
+    let place = tempfile::tempdir().unwrap();
+    let file = data(place.path());
+    let trace = place.path().join("aside.trace");
+    let recipe = ["--model", "tiny", "--lr", "1e-3", "--max-steps", "300", "--max-tokens", "64"];
+    let probe = ["probe", text(&file), "--set-aside", "auto", "--steps", "1", "--out", text(&trace)];
+    let probed = foretune(&[&probe[..], &recipe].concat());
+    assert_eq!(probed.code, 0, "{probed:?}");
+    let ask =
+        |trace: &Path| foretune(&[&["forecast", text(&file), "--trace", text(trace)][..], &recipe].concat());
+    let told = ask(&trace);
+    assert!(told.code != 2 && told.stderr.contains("rows of the file are evaluation rows"), "{told:?}");
+    let lacks_rows = |line: &str| line.starts_with("outside: eval_") && line.contains("is missing");
+    assert!(!told.stdout.lines().any(lacks_rows), "{told:?}");
+    let other = std::fs::read_to_string(&trace).unwrap().replacen(
+        "\"seed\":0,\"wanted\"",
+        "\"seed\":9,\"wanted\"",
+        1,
+    );
+    let other = write(place.path(), "other.trace", other);
+    refused(&ask(&other), &["other.trace", "other rows", "probe again"]);
+}
+
 #[test]
 fn fixes_are_forecast_from_the_mended_data() {
     let place = tempfile::tempdir().unwrap();

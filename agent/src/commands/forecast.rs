@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use foretune_core::check::Wish;
 use foretune_core::features::{self, FeatureVector, Group};
 use foretune_core::links::predictor_hash;
 use foretune_core::predict::changes::cheap_changes;
@@ -18,7 +19,7 @@ use super::Answer;
 use super::check::{eval_index, parse_mapping};
 use crate::candidate::{self, Candidate, Plan};
 use crate::checking::Fix;
-use crate::training::RecipeFlags;
+use crate::training::{self, RecipeFlags};
 use crate::weights::{self, ModelFolder};
 use crate::{files, terminal};
 
@@ -126,16 +127,18 @@ impl Forecast {
         let model = self.model.as_deref().or(self.predictor.is_none().then_some(weights::TINY));
         let model = model.map(ModelFolder::open).transpose()?;
         let mapping = self.map.as_ref();
-        let eval = self.eval.as_deref().map(|path| eval_index(path, mapping)).transpose()?;
         let recipe = self.recipe.recipe()?;
-        let candidate = Candidate {
-            file: &self.file,
-            mapping,
-            eval: eval.as_ref(),
-            model: model.as_ref(),
-            recipe: &recipe,
-            fixes,
+        let parts = match &model {
+            Some(model) => self.parts(model)?,
+            None => None,
         };
+        let (file, eval) = match &parts {
+            Some((_, [training, evaluation])) => (training.as_path(), Some(evaluation.as_path())),
+            None => (self.file.as_path(), self.eval.as_deref()),
+        };
+        let eval = eval.map(|path| eval_index(path, mapping)).transpose()?;
+        let candidate =
+            Candidate { file, mapping, eval: eval.as_ref(), model: model.as_ref(), recipe: &recipe, fixes };
         let readings = match &self.trace {
             Some(path) => candidate::readings(path)?,
             None => Vec::new(),
@@ -145,9 +148,39 @@ impl Forecast {
             costs: MistakeCosts { wasted_run: self.cost_wasted, missed_run: self.cost_missed },
             ..ForecastOptions::default()
         };
-        let plan = candidate.plan()?;
+        let mut plan = candidate.plan()?;
+        if parts.is_some() {
+            plan.fingerprint = candidate::fingerprint(&self.file, mapping)?;
+        }
         let proxy = self.proxy.as_deref().map(|path| proxy_of(&predictor, path, &plan)).transpose()?;
         Ok(Prepared { predictor, predictor_hash, plan, readings, proxy, options })
+    }
+
+    /// The file divided as the trace's probe divided it: what it trained on, and what it was judged by.
+    fn parts(&self, model: &ModelFolder) -> Result<Option<(files::Scratch, [PathBuf; 2])>> {
+        let (Some(trace), None) = (self.trace.as_deref().or(self.proxy.as_deref()), &self.eval) else {
+            return Ok(None);
+        };
+        let Some((record, longest)) = candidate::set_aside_by(trace)? else { return Ok(None) };
+        let wish = Wish { rows: record.wanted, seed: record.seed };
+        let mapping = self.map.as_ref();
+        let aside = training::set_aside(&self.file, model, mapping, longest, wish)?;
+        if aside.record != record {
+            bail!(
+                "{} set other rows of {} aside than would be now: the file or the tokenizer has changed since; probe \
+                 again",
+                trace.display(),
+                self.file.display()
+            );
+        }
+        let scratch = files::Scratch::create()?;
+        let parts = training::write_parts(&self.file, mapping, &aside, &scratch.file("parts"))?;
+        terminal::note(&format!(
+            "{} rows of the file are evaluation rows, as in the probe of {}",
+            record.rows,
+            trace.display()
+        ));
+        Ok(Some((scratch, parts)))
     }
 
     fn shipped_predictor(&self) -> Result<(Predictor, String)> {

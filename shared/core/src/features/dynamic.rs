@@ -111,6 +111,12 @@ pub static DYNAMIC: &[Feature] = &[
     // The user's clean rows.
     row("eval_score", "points", Higher, "Share of clean rows answered exactly now"),
     row("eval_score_se", "points", Lower, "Standard error of the score on clean rows"),
+    row(
+        "eval_score_spread",
+        "points",
+        Unknown,
+        "Standard error that one clean row alone would have at this score",
+    ),
     row("eval_p_gold", "points", Higher, "Mean probability of the right answer on clean rows now"),
     row("eval_loss", "nats", Lower, "Mean loss of an answer token on clean rows now"),
     row(

@@ -60,7 +60,7 @@ pub static PROXY: &[Feature] = &[
         Higher,
         "Evidence for the answers in the smaller model's hidden states (LogME)",
     ),
-    row("proxy_base_score", "points", Higher, "Smaller model's score on clean rows before training"),
+    row("proxy_base_score", "points", Unknown, "Smaller model's score on clean rows before training"),
     row("proxy_eval_score", "points", Higher, "Smaller model's score on clean rows after its probe"),
     row("proxy_eval_score_end", "points", Higher, "Smaller model's score at the run's end, by its curve"),
     row(

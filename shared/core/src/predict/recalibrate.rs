@@ -17,6 +17,9 @@ const OFFSET_PRIOR_POINTS: f64 = 10.0;
 /// How far the scale may lie from 1.
 const SCALE_PRIOR: f64 = 0.2;
 const RUNS_FOR_SCALE: usize = 8;
+/// What a new base model may add to the error of a single forecast, in points: without it the few runs whose own
+/// error is expected to be tiny decide everything.
+const NEW_MODEL_POINTS: f64 = 5.0;
 /// Runs from which the widths follow the user's own errors alone; fewer count beside this many typical ones.
 const RUNS_FOR_NARROWING: usize = 30;
 
@@ -81,10 +84,17 @@ pub fn recalibrate(
     if seen.is_empty() {
         return Err(RecalibrateError::NoRuns);
     }
+    let weights: Vec<(f64, f64, f64)> = seen
+        .iter()
+        .map(|(predicted, truth, typical)| {
+            let variance = typical * typical + NEW_MODEL_POINTS * NEW_MODEL_POINTS;
+            (*predicted, *truth, variance.sqrt())
+        })
+        .collect();
     let centre = stats::mean(&seen.iter().map(|(predicted, _, _)| *predicted).collect::<Vec<f64>>());
-    let scale = if seen.len() < RUNS_FOR_SCALE { 1.0 } else { fitted_scale(&seen, centre) };
+    let scale = if seen.len() < RUNS_FOR_SCALE { 1.0 } else { fitted_scale(&weights, centre) };
     let (mut sum, mut weight) = (0.0, 1.0 / (OFFSET_PRIOR_POINTS * OFFSET_PRIOR_POINTS));
-    for (predicted, truth, typical) in &seen {
+    for (predicted, truth, typical) in &weights {
         let precision = 1.0 / (typical * typical);
         sum += precision * (truth - (centre + scale * (predicted - centre)));
         weight += precision;

@@ -82,6 +82,8 @@ mod tests {
         let known = Known { base_score: None, ..Known::of(&runs[0]) };
         assert_eq!(known.most(0), Knowledge::Proxy);
         assert!(is(known.at(Knowledge::Proxy, 0).get("proxy_eval_score"), 30.0));
+        let with_base = Known { base_score: Some(5.0), ..Known::of(&runs[0]) };
+        assert_eq!(with_base.most(0), Knowledge::ProxyBase);
         for knowledge in [Knowledge::Plan, Knowledge::BlindProxy, Knowledge::Base] {
             assert!(known.at(knowledge, 0).get("proxy_eval_score").is_nan(), "{knowledge:?}");
         }

@@ -5,9 +5,10 @@ use crate::features::FeatureVector;
 use crate::numerics::curves::SaturatingFit;
 
 /// What `of_the_probe` sets: dynamic features that no probe measures.
-pub const DERIVED_FROM_READINGS: [&str; 14] = [
+pub const DERIVED_FROM_READINGS: [&str; 15] = [
     "learning_rate_spent",
     "steps_left",
+    "eval_score_spread",
     "eval_score_before",
     "eval_score_end",
     "eval_p_gold_before",
@@ -73,6 +74,8 @@ pub(super) fn of_the_probe(vector: &mut FeatureVector, seen: &[Reading], total_s
             vector.set(at_end, fit.at(spent_by_end * total));
         }
     }
+    let score = vector.get("eval_score");
+    vector.set("eval_score_spread", (score * (100.0 - score)).sqrt());
     vector.set("eval_score_best", best(seen, "eval_score", f64::max));
     vector.set("eval_loss_rise", last.features.get("eval_loss") - best(seen, "eval_loss", f64::min));
     vector.set(

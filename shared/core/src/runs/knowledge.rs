@@ -16,6 +16,8 @@ pub enum Knowledge {
     Proxy,
     /// And what the untrained model scores on clean rows.
     Base,
+    /// And a smaller model's probe beside it.
+    ProxyBase,
     /// A probe without clean rows.
     Blind,
     /// A probe that reads clean rows.
@@ -24,8 +26,16 @@ pub enum Knowledge {
 
 impl Knowledge {
     /// From the least to the most that is known.
-    pub const ALL: [Self; 7] =
-        [Self::Plan, Self::Rows, Self::BlindProxy, Self::Proxy, Self::Base, Self::Blind, Self::Clean];
+    pub const ALL: [Self; 8] = [
+        Self::Plan,
+        Self::Rows,
+        Self::BlindProxy,
+        Self::Proxy,
+        Self::Base,
+        Self::ProxyBase,
+        Self::Blind,
+        Self::Clean,
+    ];
 
     pub fn word(self) -> &'static str {
         match self {
@@ -34,6 +44,7 @@ impl Knowledge {
             Self::BlindProxy => "proxy-blind",
             Self::Proxy => "proxy",
             Self::Base => "base",
+            Self::ProxyBase => "proxy-base",
             Self::Blind => "blind",
             Self::Clean => "clean",
         }
@@ -105,9 +116,9 @@ impl<'a> Known<'a> {
         for (name, value) in self.proxy.into_iter().flat_map(FeatureVector::iter) {
             vector.set(name, value);
         }
-        // What the model itself shows makes the smaller one's word worthless (docs/benchmarks.md), and what is
-        // never asked then need not be measured.
-        if !matches!(knowledge, Knowledge::BlindProxy | Knowledge::Proxy) {
+        // Once the model itself was trained a few steps the smaller one's word adds next to nothing
+        // (docs/benchmarks.md).
+        if !matches!(knowledge, Knowledge::BlindProxy | Knowledge::Proxy | Knowledge::ProxyBase) {
             vector = vector.without(is_proxy);
         }
         let end_share =
@@ -127,7 +138,7 @@ impl<'a> Known<'a> {
         match knowledge {
             Knowledge::Plan | Knowledge::BlindProxy | Knowledge::Blind => vector.without(needs_clean_rows),
             Knowledge::Rows | Knowledge::Proxy => vector.without(|name| name == "base_score"),
-            Knowledge::Base | Knowledge::Clean => vector,
+            Knowledge::Base | Knowledge::ProxyBase | Knowledge::Clean => vector,
         }
     }
 
@@ -148,6 +159,7 @@ impl<'a> Known<'a> {
         match last {
             Some(reading) if reading.features.get("eval_score").is_finite() => Knowledge::Clean,
             Some(_) => Knowledge::Blind,
+            None if self.base_score.is_some() && self.proxy_says("proxy_eval_score") => Knowledge::ProxyBase,
             None if self.base_score.is_some() => Knowledge::Base,
             None if self.proxy_says("proxy_eval_score") => Knowledge::Proxy,
             None if self.proxy_says("proxy_held_out_loss") => Knowledge::BlindProxy,

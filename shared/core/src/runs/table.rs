@@ -262,7 +262,8 @@ fn moments_of(run: &RunRecord) -> impl Iterator<Item = Moment> {
         .chain(has_rows.then_some(Knowledge::Rows))
         .chain(known.proxy_says("proxy_held_out_loss").then_some(Knowledge::BlindProxy))
         .chain(known.proxy_says("proxy_eval_score").then_some(Knowledge::Proxy))
-        .chain(has_base.then_some(Knowledge::Base));
+        .chain(has_base.then_some(Knowledge::Base))
+        .chain((has_base && known.proxy_says("proxy_eval_score")).then_some(Knowledge::ProxyBase));
     let readings = (1..=known.readings.len()).filter(move |seen| {
         let share = known.readings[seen - 1].step as f64 / total;
         share <= LAST_SHARE

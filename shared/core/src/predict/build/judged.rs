@@ -113,6 +113,7 @@ pub fn courses<'a>(rows: &'a [JudgedRow], depths: &[f64]) -> Vec<Vec<&'a JudgedR
             | Knowledge::Rows
             | Knowledge::BlindProxy
             | Knowledge::Proxy
+            | Knowledge::ProxyBase
             | Knowledge::Blind => false,
         };
         if counts {

@@ -285,6 +285,7 @@ impl Maker<'_> {
             ("a smaller model's probe, no clean rows", Knowledge::BlindProxy, &before),
             ("a smaller model's probe", Knowledge::Proxy, &before),
             ("the model's own base score", Knowledge::Base, &before),
+            ("both: its base score and a smaller model's probe", Knowledge::ProxyBase, &before),
             ("the model's own probe, no clean rows", Knowledge::Blind, &probe),
             ("the model's own probe", Knowledge::Clean, &probe),
         ]

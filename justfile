@@ -166,12 +166,13 @@ lab-pictures:
 # Fit the predictors of lab/predictors anew on the lab's runs (a quarter of an hour of processor time)
 shipped-predictor:
     cargo build --release --quiet -p foretune
-    target/release/foretune fit lab/runs --beside lab/other-models --transfer lab/other-models --out lab/predictors/tiny-exact-match.onnx --report lab/predictors/tiny-exact-match.html --note {{lab_note}}
+    target/release/foretune fit lab/runs --beside lab/other-models --out lab/predictors/tiny-exact-match.onnx --report lab/predictors/tiny-exact-match.html --note {{lab_note}}
     target/release/foretune fit lab/runs --beside lab/other-models --target p-gold --out target/tiny-p-gold.onnx --report lab/predictors/tiny-p-gold.html --note {{lab_note}}
 
-# How far forecasts carry to a base model that nothing was learnt from: from two sizes of the lab to the third
+# How far forecasts carry to base models that nothing was learnt from: from one size of the lab to the two others, from two to the third
 lab-transfer:
     cargo build --release --quiet -p foretune
+    target/release/foretune fit lab/runs --transfer lab/other-models --out target/one-size.onnx --report target/one-size.html
     target/release/foretune fit lab/runs lab/other-models/main-base-small lab/other-models/unseen-base-small --beside lab/other-models --transfer lab/other-models/unseen-base-large --transfer lab/other-models/main-base-large --out target/two-sizes.onnx --report target/two-sizes.html
 
 # The largest of the lab's three sizes from the others, row by row

@@ -61,6 +61,9 @@ pub const MAX_ONNX_BYTES: usize = 32 << 20;
 pub const MAX_ONNX_ITEMS: usize = 4096;
 /// Numbers in one list or tensor of an ONNX file, and nodes of all its trees together.
 pub const MAX_ONNX_ELEMENTS: usize = 2 << 20;
+/// Parts of all scores that the nodes of an ONNX graph make, copies counted: each choice between states of knowledge
+/// copies what it chooses between.
+pub const MAX_SCORE_PARTS: usize = 6 << 20;
 /// Features that a predictor may read.
 pub const MAX_MODEL_FEATURES: usize = 4096;
 /// Sums that a predictor may choose between, and choices on the way to one.

@@ -20,7 +20,7 @@ use thiserror::Error;
 use super::card::{CARD_KEY, Card, DIVERGENCE_MODEL_KEY, ERROR_MODEL_KEY, to_base64};
 use super::fit::{LogLine, TableError};
 use super::onnx;
-use super::predictor::Predictor;
+use super::predictor::{Predictor, PredictorError};
 use super::staged::Staged;
 use crate::runs::{AnytimeTable, Label, Part, RunRecord};
 
@@ -76,6 +76,9 @@ pub enum BuildError {
     Table(#[from] TableError),
     #[error("the {split} split leaves {train} training runs and {test} test runs; both parts need some")]
     EmptyPart { split: String, train: usize, test: usize },
+    /// Nothing is written that could not be read again.
+    #[error("the fitted predictor could not be used: {0}")]
+    Unreadable(#[source] PredictorError),
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -137,7 +140,8 @@ pub fn build(
     card.test = Some(main.test.metrics);
     let divergence_model = diverging.as_ref().map(|(model, _)| model);
     let mut onnx = write(&fitted.model, Some(&fitted.errors.model), divergence_model, &card);
-    main.transfer = judge_transfer(&onnx, options);
+    let predictor = Predictor::load(&onnx, |_| false).map_err(BuildError::Unreadable)?;
+    main.transfer = judge_transfer(&predictor, options);
     if let Some(widening) = main.transfer.as_ref().and_then(|transfer| transfer.widening) {
         card.transfer_widening = Some(widening);
         onnx = write(&fitted.model, Some(&fitted.errors.model), divergence_model, &card);
@@ -155,13 +159,12 @@ pub fn build(
     Ok(Built { onnx, card, report })
 }
 
-fn judge_transfer(onnx: &[u8], options: &BuildOptions) -> Option<TransferReport> {
+fn judge_transfer(predictor: &Predictor, options: &BuildOptions) -> Option<TransferReport> {
     if options.transfer_runs.is_empty() {
         return None;
     }
-    let predictor = Predictor::load(onnx, |_| false).ok()?;
     let how = (options.label, options.split.as_str(), options.headline_step);
-    transfer::judge(&predictor, &options.transfer_runs, how, options.seed)
+    transfer::judge(predictor, &options.transfer_runs, how, options.seed)
 }
 
 /// The file: the model, its card, the models of its errors and of divergence.

@@ -88,11 +88,11 @@ fn follow(graph: &Graph, covers: &Covers) -> Result<(Staged, Vec<String>), OnnxE
         // A score is copied whenever it is used; a chain of doublings must end here, not in memory.
         if let Traced::Score(score) = &traced {
             work += score.size();
-            if work > limits::MAX_ONNX_ELEMENTS {
+            if work > limits::MAX_SCORE_PARTS {
                 return Err(OnnxError::TooMany {
                     what: "parts of the score",
                     found: work as u64,
-                    limit: limits::MAX_ONNX_ELEMENTS as u64,
+                    limit: limits::MAX_SCORE_PARTS as u64,
                 });
             }
         }

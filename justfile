@@ -172,7 +172,7 @@ shipped-predictor:
 # How far forecasts carry to base models that nothing was learnt from: from one size of the lab to the two others, from two to the third
 lab-transfer:
     cargo build --release --quiet -p foretune
-    target/release/foretune fit lab/runs --transfer lab/other-models --out target/one-size.onnx --report target/one-size.html
+    target/release/foretune fit lab/runs --beside lab/other-models --transfer lab/other-models --out target/one-size.onnx --report target/one-size.html
     target/release/foretune fit lab/runs lab/other-models/main-base-small lab/other-models/unseen-base-small --beside lab/other-models --transfer lab/other-models/unseen-base-large --transfer lab/other-models/main-base-large --out target/two-sizes.onnx --report target/two-sizes.html
 
 # The largest of the lab's three sizes from the others, row by row

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use foretune_core::check::Wish;
-use foretune_core::features::{self, FeatureVector, Group};
-use foretune_core::links::predictor_hash;
+use foretune_core::features::{self, FeatureVector};
+use foretune_core::links::{Link, predictor_hash};
 use foretune_core::predict::changes::cheap_changes;
 use foretune_core::predict::predictor::{self, ForecastOptions, Predictor, WhatIf};
 use foretune_core::predict::verdict::{MistakeCosts, Verdict};
@@ -85,13 +85,10 @@ pub struct Prepared {
 
 impl Prepared {
     pub fn known(&self) -> Known<'_> {
-        let total_steps = self.plan.features.get("total_steps");
         Known {
-            plan: &self.plan.features,
             proxy: self.proxy.as_ref(),
-            base_score: None,
             readings: &self.readings,
-            total_steps: if total_steps.is_finite() { total_steps as u64 } else { 0 },
+            ..Link::known(&self.plan.features, None)
         }
     }
 
@@ -203,8 +200,7 @@ impl Forecast {
 
 /// What the trace of a smaller model's probe says, for a predictor that can be told.
 fn proxy_of(predictor: &Predictor, trace: &Path, plan: &Plan) -> Result<FeatureVector> {
-    let is_proxy = |name: &String| features::find(name).is_some_and(|feature| feature.group == Group::Proxy);
-    if !predictor.names.iter().any(is_proxy) {
+    if !predictor.reads_proxies() {
         bail!(
             "--proxy {}: this predictor has learnt from no smaller model's probes; one that has is made by \
              `foretune fit RUNS --beside SMALLER_RUNS`",
@@ -212,14 +208,7 @@ fn proxy_of(predictor: &Predictor, trace: &Path, plan: &Plan) -> Result<FeatureV
         );
     }
     let readings = candidate::readings(trace)?;
-    let total_steps = plan.features.get("total_steps");
-    Ok(proxy_features(&Known {
-        plan: &plan.features,
-        proxy: None,
-        base_score: None,
-        readings: &readings,
-        total_steps: if total_steps.is_finite() { total_steps as u64 } else { 0 },
-    }))
+    Ok(proxy_features(&Known { readings: &readings, ..Link::known(&plan.features, None) }))
 }
 
 /// The predictor and the hash that links know it by.

@@ -153,6 +153,11 @@ impl Predictor {
         Ok(Self { model: file.model, card, names, error_model, divergence_model, explainer })
     }
 
+    /// Whether it has learnt from smaller models' probes.
+    pub fn reads_proxies(&self) -> bool {
+        self.names.iter().any(|name| is_proxy(name))
+    }
+
     /// The model's inputs in order, from named values; what is not there is missing.
     pub fn row(&self, vector: &FeatureVector) -> Result<Vec<f64>, PredictorError> {
         let value = |name: &String| {

@@ -159,8 +159,9 @@ pub fn build(
     Ok(Built { onnx, card, report })
 }
 
+/// Only where the split is by datasets: configurations of another base model are on no side of the other one.
 fn judge_transfer(predictor: &Predictor, options: &BuildOptions) -> Option<TransferReport> {
-    if options.transfer_runs.is_empty() {
+    if options.transfer_runs.is_empty() || options.split != "group" {
         return None;
     }
     let how = (options.label, options.split.as_str(), options.headline_step);

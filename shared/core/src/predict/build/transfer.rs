@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::judged::TestSummary;
+use super::judged::{JudgedRow, TestSummary, summary};
 use crate::hash::combine;
 use crate::numerics::stats;
 use crate::predict::fit::metrics;
@@ -38,15 +38,6 @@ pub struct TransferRow {
     pub test: TestSummary,
     /// The root mean square error of the score now, on the same runs.
     pub score_now: Option<f64>,
-}
-
-/// A forecast of one of the other model's runs beside its truth.
-struct Judged {
-    run: usize,
-    truth: f64,
-    raw: f64,
-    predicted: f64,
-    half_width: f64,
 }
 
 struct Judge<'a> {
@@ -82,7 +73,7 @@ pub fn judge(
 }
 
 /// The forecasts of a base model that the card does not know carry a widening already; it is taken out.
-fn widening(predictor: &Predictor, judged: &[Judged], coverage: f64) -> Option<f64> {
+fn widening(predictor: &Predictor, judged: &[JudgedRow], coverage: f64) -> Option<f64> {
     let assumed = predictor.assumed_widening()?;
     let needed: Vec<f64> =
         judged.iter().map(|row| assumed * (row.truth - row.raw).abs() / row.half_width).collect();
@@ -114,7 +105,7 @@ impl Judge<'_> {
             for (kind, (knowledge, _)) in kinds.iter().enumerate() {
                 let judged = self.forecasts(predictor, *knowledge);
                 for (datasets, own) in [true, false].into_iter().enumerate() {
-                    let rows: Vec<&Judged> = judged
+                    let rows: Vec<&JudgedRow> = judged
                         .iter()
                         .filter(|row| self.is_own(row.run) == own && !drawn.contains(&row.run))
                         .collect();
@@ -147,11 +138,11 @@ impl Judge<'_> {
         self.table.rows_at(knowledge, self.headline_step)
     }
 
-    fn forecasts(&self, predictor: &Predictor, knowledge: Knowledge) -> Vec<Judged> {
+    fn forecasts(&self, predictor: &Predictor, knowledge: Knowledge) -> Vec<JudgedRow> {
         self.at(knowledge).into_iter().filter_map(|row| self.forecast(predictor, row)).collect()
     }
 
-    fn forecast(&self, predictor: &Predictor, row: usize) -> Option<Judged> {
+    fn forecast(&self, predictor: &Predictor, row: usize) -> Option<JudgedRow> {
         let vector = self.table.vector(row);
         let inputs = predictor.row(&vector).ok()?;
         let raw = predictor.model.predict(&inputs);
@@ -159,12 +150,18 @@ impl Judge<'_> {
         let stage = predictor.model.gate.stage_of(&inputs);
         let (calibrated, error) = predictor.calibrated(&inputs, stage, raw, transfer.as_ref())?;
         let (low, high) = predictor.card.as_ref()?.score_range;
-        Some(Judged {
+        Some(JudgedRow {
             run: self.table.run[row],
+            knowledge: self.table.knowledge[row],
+            step: self.table.step[row],
+            share: self.table.share[row],
+            stage,
             truth: self.table.table.target[row],
             raw,
             predicted: raw.clamp(low, high),
+            expected_error: error,
             half_width: calibrated.factor * error,
+            squared_error: error * error * calibrated.mean_square(),
         })
     }
 
@@ -175,16 +172,6 @@ impl Judge<'_> {
         let (now, truth): (Vec<f64>, Vec<f64>) =
             rows.map(|row| (self.table.table.rows[row][column], self.table.table.target[row])).unzip();
         (!now.is_empty()).then(|| metrics(&now, &truth).rmse)
-    }
-}
-
-fn summary(rows: &[&Judged]) -> TestSummary {
-    let pick = |of: fn(&Judged) -> f64| -> Vec<f64> { rows.iter().map(|row| of(row)).collect() };
-    let covered = rows.iter().filter(|row| (row.truth - row.raw).abs() <= row.half_width).count();
-    TestSummary {
-        metrics: metrics(&pick(|row| row.predicted), &pick(|row| row.truth)),
-        coverage: covered as f64 / rows.len() as f64,
-        mean_width: stats::mean(&pick(|row| 2.0 * row.half_width)),
     }
 }
 

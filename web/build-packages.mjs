@@ -29,7 +29,7 @@ function run(program, args, cwd) {
 }
 
 /** Whoever asks these waits for their download, not for their sums: the profile makes core fast for the checker. */
-const SMALL = ["report", "forecast", "recalibrate"];
+const SMALL = ["choosing", "report", "forecast", "recalibrate"];
 
 /** Readers that wait for their file: wasm-opt's last level costs a minute each and gains them nothing. */
 const QUICKLY_OPTIMISED = ["columnar", "tokens"];

@@ -4,7 +4,6 @@ use foretune_core::advice::FIXES;
 use foretune_core::check::usual_rows;
 use foretune_core::describe::Bar;
 use foretune_core::features::{FEATURES, FeatureVector};
-use foretune_core::imports::import;
 use foretune_core::links::preview::Preview;
 use foretune_core::links::{About, Link, LinkError, predictor_hash, qr};
 use foretune_core::predict::changes::cheap_changes;
@@ -259,15 +258,6 @@ fn opened(link: Link, predictor: Option<&Predictor>) -> Result<String, JsValue> 
     };
     let opened = link.open(predictor).map_err(Failure::from)?;
     Ok(json!({ "opened": opened, "what_if": changes, "plan": plan, "base_score": base_score }).to_string())
-}
-
-/// The runs of another program's log, as JSON.
-#[wasm_bindgen]
-pub fn imported(name: &str, bytes: &[u8]) -> Result<String, JsValue> {
-    let runs = import(name, bytes).map_err(|error| {
-        Failure::new(sentence(&error.to_string()), "Choose the log of a training program")
-    })?;
-    Ok(serde_json::to_string(&runs).map_err(Failure::mixed_builds)?)
 }
 
 /// A link as a QR code: an SVG path of its dark modules, and the modules of a side.

@@ -14,6 +14,8 @@ mod cleaning;
 mod failure;
 #[cfg(feature = "forecast")]
 mod forecasting;
+#[cfg(feature = "choosing")]
+mod importing;
 #[cfg(feature = "check")]
 mod lent;
 #[cfg(feature = "check")]

@@ -302,10 +302,6 @@ export class Predictors {
   async readings(text: string): Promise<Reading[]> {
     return JSON.parse(await this.caller.call<string>("readings", text)) as Reading[];
   }
-
-  async imported(name: string, bytes: Uint8Array): Promise<ImportedRun[]> {
-    return JSON.parse(await this.caller.call<string>("imported", name, bytes)) as ImportedRun[];
-  }
 }
 
 /** What could be read from the log of another program. */

@@ -7,7 +7,7 @@ import { CheckClient, type Recognised, type ReportMessage } from "./check-client
 import type { Answer, Offer } from "./choosing.js";
 import { h, replace } from "./dom.js";
 import { FixedFile } from "./fixes.js";
-import { Predictors, type Reading } from "./forecasting.js";
+import { type ImportedRun, Predictors, type Reading } from "./forecasting.js";
 import { forecastLink, readFragment, writeFragment, type Shared } from "./fragment.js";
 import { listenToKeys } from "./keyboard.js";
 import { keepOffline } from "./offline.js";
@@ -180,7 +180,7 @@ async function otherFile(chosen: File, { fileKind, words }: Recognised): Promise
       return () => readingsArrived(chosen.name, list);
     }
     default: {
-      const runs = await predictors.imported(chosen.name, new Uint8Array(await chosen.arrayBuffer()));
+      const runs = JSON.parse(await choosing.call<string>("imported", chosen.name, new Uint8Array(await chosen.arrayBuffer()))) as ImportedRun[];
       return () => showOther(chosen.name, importedView(chosen.name, runs, { onAnother: showStart, onUse: (run) => readingsArrived(run.name, run.readings) }));
     }
   }

@@ -74,6 +74,7 @@ declare module "foretune-choosing" {
   /** All of these give JSON. */
   export function offer_of(kind: string, text: string): string;
   export function choose(text: string, wish: string): string;
+  export function imported(name: string, bytes: Uint8Array): string;
 }
 
 declare module "foretune-report" {
@@ -104,7 +105,6 @@ declare module "foretune-forecast" {
   export function features(): string;
   export function read_link(text: string): string;
   export function trace_readings(text: string): string;
-  export function imported(name: string, bytes: Uint8Array): string;
   /** The drawing of a QR code, as an SVG path, and its width in modules. */
   export function qr_code(text: string): string;
   /** How many rows of so many are usually set aside. */

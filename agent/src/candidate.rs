@@ -101,13 +101,22 @@ pub fn fingerprint(path: &Path, mapping: Option<&Mapping>) -> Result<String> {
     Ok(check_file(path, &options, context, None)?.file.fingerprint)
 }
 
-/// Which rows of the file a probe had set aside, and how long a row it took, by its trace.
-pub fn set_aside_by(path: &Path) -> Result<Option<(AsideRecord, usize)>> {
+/// What a probe's trace says of the rows that it had set aside.
+#[derive(Debug)]
+pub struct SetAside {
+    pub record: AsideRecord,
+    /// By whose tokenizer, and how long a row might be.
+    pub model: String,
+    pub longest: usize,
+}
+
+pub fn set_aside_by(path: &Path) -> Result<Option<SetAside>> {
     let text = files::read_text(path)?;
     let start = text.lines().find_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     Ok(start.and_then(|start| {
         let record = serde_json::from_value(start["set_aside"].clone()).ok()?;
-        Some((record, usize::try_from(start["recipe"]["sequence_length"].as_u64()?).ok()?))
+        let longest = usize::try_from(start["recipe"]["sequence_length"].as_u64()?).ok()?;
+        Some(SetAside { record, model: start["model"].as_str()?.to_owned(), longest })
     }))
 }
 

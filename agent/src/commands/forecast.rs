@@ -17,7 +17,7 @@ use serde_json::json;
 
 use super::Answer;
 use super::check::{eval_index, parse_mapping};
-use crate::candidate::{self, Candidate, Plan};
+use crate::candidate::{self, Candidate, Plan, SetAside};
 use crate::checking::Fix;
 use crate::training::{self, RecipeFlags};
 use crate::weights::{self, ModelFolder};
@@ -125,10 +125,7 @@ impl Forecast {
         let model = model.map(ModelFolder::open).transpose()?;
         let mapping = self.map.as_ref();
         let recipe = self.recipe.recipe()?;
-        let parts = match &model {
-            Some(model) => self.parts(model)?,
-            None => None,
-        };
+        let parts = self.parts(model.as_ref())?;
         let (file, eval) = match &parts {
             Some((_, [training, evaluation])) => (training.as_path(), Some(evaluation.as_path())),
             None => (self.file.as_path(), self.eval.as_deref()),
@@ -154,11 +151,22 @@ impl Forecast {
     }
 
     /// The file divided as the trace's probe divided it: what it trained on, and what it was judged by.
-    fn parts(&self, model: &ModelFolder) -> Result<Option<(files::Scratch, [PathBuf; 2])>> {
+    fn parts(&self, model: Option<&ModelFolder>) -> Result<Option<(files::Scratch, [PathBuf; 2])>> {
         let (Some(trace), None) = (self.trace.as_deref().or(self.proxy.as_deref()), &self.eval) else {
             return Ok(None);
         };
-        let Some((record, longest)) = candidate::set_aside_by(trace)? else { return Ok(None) };
+        let Some(SetAside { record, model: probed, longest }) = candidate::set_aside_by(trace)? else {
+            return Ok(None);
+        };
+        // Which rows are too long to be set aside is said by the tokenizer of the model that was probed.
+        let opened;
+        let model = match model.filter(|_| self.proxy.is_none()) {
+            Some(own) => own,
+            None => {
+                opened = probed_model(trace, &probed)?;
+                &opened
+            }
+        };
         let wish = Wish { rows: record.wanted, seed: record.seed };
         let mapping = self.map.as_ref();
         let aside = training::set_aside(&self.file, model, mapping, longest, wish)?;
@@ -196,6 +204,17 @@ impl Forecast {
             Predictor::load(SHIPPED_PREDICTOR, |_| false).context("the predictor of this program")?;
         Ok((predictor, predictor_hash(SHIPPED_PREDICTOR)))
     }
+}
+
+fn probed_model(trace: &Path, name: &str) -> Result<ModelFolder> {
+    ModelFolder::open(name).with_context(|| {
+        format!(
+            "{} set rows of the file aside by the tokenizer of {name}, which is not at hand; put it there, or give the \
+             rows that the probe wrote with --set-aside-to: its training part as the file, its evaluation part with \
+             --eval",
+            trace.display()
+        )
+    })
 }
 
 /// What the trace of a smaller model's probe says, for a predictor that can be told.

@@ -98,6 +98,11 @@ const CHECK_ROWS: u64 = 4;
 const CHECK_DRAWS: u64 = 300;
 
 impl Card {
+    /// An answer of the trees, held to the range of possible scores.
+    pub fn shown(&self, raw: f64) -> f64 {
+        raw.clamp(self.score_range.0, self.score_range.1)
+    }
+
     /// The model's answers on rows drawn from the seen ranges, some values missing. A card whose file was
     /// exchanged or whose runtime computes something else is found out by them.
     pub fn self_check_of(&self, model: &Staged) -> Vec<f64> {

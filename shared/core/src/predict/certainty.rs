@@ -77,7 +77,8 @@ impl Predictor {
         let row = self.row(vector)?;
         let stage = self.model.gate.stage_of(&row);
         let transfer = self.transfer(vector);
-        let calibrated = self.calibrated(&row, stage, self.model.predict(&row), transfer.as_ref());
+        let score = self.shown(self.model.predict(&row));
+        let calibrated = self.calibrated(&row, stage, score, transfer.as_ref());
         Ok(calibrated.map(|(calibration, error)| (stage, calibration.factor * error)))
     }
 }

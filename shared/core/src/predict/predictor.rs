@@ -179,8 +179,7 @@ impl Predictor {
         let row = self.row(vector)?;
         let stage = self.model.gate.stage_of(&row);
         let raw = self.model.predict(&row);
-        let (low, high) = self.card.as_ref().map_or((f64::NEG_INFINITY, f64::INFINITY), |c| c.score_range);
-        let score = raw.clamp(low, high);
+        let score = self.shown(raw);
         let (base, contributions, shap_method) = self.attributions(&row);
         let mut shap: BTreeMap<String, f64> =
             self.names.iter().cloned().zip(contributions).filter(|(_, points)| *points != 0.0).collect();
@@ -209,7 +208,7 @@ impl Predictor {
             next_probe_steps: None,
             notes: Vec::new(),
         };
-        self.add_uncertainty(&row, stage, raw, vector.get("probe_step"), options, &mut forecast);
+        self.add_uncertainty(&row, stage, vector.get("probe_step"), options, &mut forecast);
         Ok(forecast)
     }
 
@@ -238,6 +237,12 @@ impl Predictor {
         }
         answers.sort_by(|a, b| b.in_distribution.cmp(&a.in_distribution).then(b.gain.total_cmp(&a.gain)));
         Ok(answers)
+    }
+
+    /// An answer of the trees, held to the range of possible scores. Errors are those of what is shown: an interval
+    /// around an impossible score would lose most of its width to the range, just where the trees extrapolate.
+    pub fn shown(&self, raw: f64) -> f64 {
+        self.card.as_ref().map_or(raw, |card| card.shown(raw))
     }
 
     /// Standard error expected for this row, in points: the error model's, never below a tenth of a point.
@@ -294,28 +299,28 @@ impl Predictor {
         &self,
         row: &[f64],
         stage: usize,
-        raw: f64,
         probe_step: f64,
         options: &ForecastOptions,
         forecast: &mut Forecast,
     ) {
+        let score = forecast.score;
         let Some(card) = &self.card else {
             forecast
                 .notes
                 .push("the file has no card: its errors and training ranges are unknown".to_owned());
             return;
         };
-        if let Some(phase) = self.phase_of(row, stage, raw, probe_step, options) {
+        if let Some(phase) = self.phase_of(row, stage, score, probe_step, options) {
             let step = if probe_step.is_nan() { 0.0 } else { probe_step };
             forecast.regime = Some(phase.regime());
             forecast.next_probe_steps = phase.curve.next_probe_step(step, &card.depths, phase.price);
         }
-        let Some((calibrated, error)) = self.calibrated(row, stage, raw, forecast.transfer.as_ref()) else {
+        let Some((calibrated, error)) = self.calibrated(row, stage, score, forecast.transfer.as_ref()) else {
             return;
         };
         let half_width = calibrated.factor * error;
         let (low, high) = card.score_range;
-        forecast.interval = Some(((raw - half_width).clamp(low, high), (raw + half_width).clamp(low, high)));
+        forecast.interval = Some(((score - half_width).max(low), (score + half_width).min(high)));
         forecast.coverage = card.calibration.as_ref().map(|calibration| calibration.coverage);
         if !calibrated.rank_exists {
             forecast.notes.push(format!(
@@ -324,11 +329,11 @@ impl Predictor {
             ));
         }
         let Some(threshold) = options.threshold else { return };
-        let probability = calibrated.probability_above(raw, error, threshold);
+        let probability = calibrated.probability_above(score, error, threshold);
         forecast.probability_above = Some(probability);
         if forecast.in_distribution {
             let longer = self.longer_probe(error, probe_step, options, forecast.next_probe_steps);
-            forecast.verdict = verdict(probability, raw, threshold, error, options.costs, longer);
+            forecast.verdict = verdict(probability, score, threshold, error, options.costs, longer);
         }
     }
 
@@ -337,11 +342,11 @@ impl Predictor {
         &self,
         row: &[f64],
         stage: usize,
-        raw: f64,
+        score: f64,
         transfer: Option<&Transfer>,
     ) -> Option<(&StageCalibration, f64)> {
         let calibration = self.card.as_ref()?.calibration.as_ref()?;
-        let error = self.expected_error(row, raw)?;
+        let error = self.expected_error(row, score)?;
         Some((&calibration.stages[stage], error * transfer.map_or(1.0, |transfer| transfer.interval_widened)))
     }
 
@@ -353,22 +358,22 @@ impl Predictor {
     ) -> Result<Option<Phase>, PredictorError> {
         let row = self.row(vector)?;
         let stage = self.model.gate.stage_of(&row);
-        let raw = self.model.predict(&row);
-        Ok(self.phase_of(&row, stage, raw, vector.get("probe_step"), options))
+        let score = self.shown(self.model.predict(&row));
+        Ok(self.phase_of(&row, stage, score, vector.get("probe_step"), options))
     }
 
     fn phase_of(
         &self,
         row: &[f64],
         stage: usize,
-        raw: f64,
+        score: f64,
         probe_step: f64,
         options: &ForecastOptions,
     ) -> Option<Phase> {
         let card = self.card.as_ref()?;
         let risk = card.risk.as_ref()?;
         let step = if probe_step.is_nan() { 0.0 } else { probe_step };
-        let squared_error = match (&card.calibration, self.expected_error(row, raw)) {
+        let squared_error = match (&card.calibration, self.expected_error(row, score)) {
             (Some(calibration), Some(error)) => error * error * calibration.stages[stage].mean_square(),
             _ => risk.curve.at(step),
         };

@@ -75,7 +75,7 @@ pub fn recalibrate(
         let transfer = predictor.transfer(&vector);
         assumed = transfer.map_or(assumed, |transfer| transfer.interval_widened.max(assumed));
         let inputs = predictor.row(&vector)?;
-        let forecast = predictor.model.predict(&inputs);
+        let forecast = predictor.shown(predictor.model.predict(&inputs));
         let error = predictor.expected_error(&inputs, forecast).ok_or(RecalibrateError::NoCard)?;
         let stage = &calibration.stages[predictor.model.gate.stage_of(&inputs)];
         let typical = error * root_mean_square(&stage.residual_quantiles).max(1e-6);

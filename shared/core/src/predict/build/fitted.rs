@@ -15,6 +15,7 @@ use crate::runs::{AnytimeTable, Knowledge, Label, ModelRecord, RunRecord, noise_
 pub struct Fitted {
     pub model: Staged,
     pub errors: ErrorModel,
+    /// As they would be shown.
     pub out_of_fold: Vec<f64>,
     /// Stage of each training row.
     pub stage: Vec<usize>,
@@ -63,6 +64,10 @@ pub fn fit(
         log.push((name.clone(), choice.log));
         learners.push(choice.description);
     }
+    let mut card = card(runs, train, options);
+    for forecast in &mut out_of_fold {
+        *forecast = card.shown(*forecast);
+    }
     let feature_count = train.table.names.len();
     let model = Staged { feature_count, gate: division.gate, stages };
     let errors = ErrorModel::fit(&train.table, &out_of_fold, options.seed);
@@ -74,7 +79,6 @@ pub fn fit(
             group: train.table.groups[row],
         })
         .collect();
-    let mut card = card(runs, train, options);
     card.calibration = Calibration::of(&held_out, model.stages.len(), options.coverage);
     card.risk = RiskFit::of(&depth_errors(train, &out_of_fold, &card.depths), options.seed);
     card.stages = (0..model.stages.len())

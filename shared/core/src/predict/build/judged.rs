@@ -22,8 +22,6 @@ pub struct JudgedRow {
     pub share: f64,
     pub stage: usize,
     pub truth: f64,
-    /// Before it is held to the range of possible scores.
-    pub raw: f64,
     pub predicted: f64,
     pub expected_error: f64,
     /// Of the interval; NaN where nothing was calibrated.
@@ -44,22 +42,29 @@ pub struct TestSummary {
 pub fn on_test(test: &AnytimeTable, fitted: &Fitted) -> Vec<JudgedRow> {
     let make = |row: usize| {
         let values = &test.table.rows[row];
-        let raw = fitted.model.predict(values);
-        let error = expected_error(&fitted.errors.model, values, raw);
-        judged(test, row, fitted.model.gate.stage_of(values), raw, error, &fitted.card)
+        let predicted = fitted.card.shown(fitted.model.predict(values));
+        let error = expected_error(&fitted.errors.model, values, predicted);
+        judged(test, row, fitted.model.gate.stage_of(values), predicted, error, &fitted.card)
     };
     (0..test.run.len()).map(make).collect()
 }
 
 pub fn out_of_fold(train: &AnytimeTable, fitted: &Fitted) -> Vec<JudgedRow> {
     let make = |row: usize| {
-        let (raw, error) = (fitted.out_of_fold[row], fitted.errors.expected[row]);
-        judged(train, row, fitted.stage[row], raw, error, &fitted.card)
+        let (predicted, error) = (fitted.out_of_fold[row], fitted.errors.expected[row]);
+        judged(train, row, fitted.stage[row], predicted, error, &fitted.card)
     };
     (0..train.run.len()).map(make).collect()
 }
 
-fn judged(table: &AnytimeTable, row: usize, stage: usize, raw: f64, error: f64, card: &Card) -> JudgedRow {
+fn judged(
+    table: &AnytimeTable,
+    row: usize,
+    stage: usize,
+    predicted: f64,
+    error: f64,
+    card: &Card,
+) -> JudgedRow {
     let calibration = card.calibration.as_ref().map(|calibration| &calibration.stages[stage]);
     let squared = |calibration: &StageCalibration| error * error * calibration.mean_square();
     JudgedRow {
@@ -69,8 +74,7 @@ fn judged(table: &AnytimeTable, row: usize, stage: usize, raw: f64, error: f64, 
         share: table.share[row],
         stage,
         truth: table.table.target[row],
-        raw,
-        predicted: raw.clamp(card.score_range.0, card.score_range.1),
+        predicted,
         expected_error: error,
         half_width: calibration.map_or(f64::NAN, |calibration| calibration.factor * error),
         squared_error: calibration.map_or(f64::NAN, squared),
@@ -79,12 +83,12 @@ fn judged(table: &AnytimeTable, row: usize, stage: usize, raw: f64, error: f64, 
 
 impl JudgedRow {
     pub fn is_covered(&self) -> bool {
-        (self.truth - self.raw).abs() <= self.half_width
+        (self.truth - self.predicted).abs() <= self.half_width
     }
 
     pub fn probability_above(&self, card: &Card, threshold: f64) -> f64 {
         card.calibration.as_ref().map_or(f64::NAN, |calibration| {
-            calibration.stages[self.stage].probability_above(self.raw, self.expected_error, threshold)
+            calibration.stages[self.stage].probability_above(self.predicted, self.expected_error, threshold)
         })
     }
 }

@@ -40,6 +40,7 @@ impl Division {
         let before = match train.table.column_index("base_score") {
             Some(column) if count(train, Knowledge::Base) >= FEWEST_ROWS => {
                 let base = division.stage("before any probe");
+                let base = division.proxy_base(train, base);
                 Gate::choose(column as u32, missing(), plan, base)
             }
             _ => plan,
@@ -70,6 +71,17 @@ impl Division {
                 Gate::choose(column as u32, missing(), blind, clean)
             }
             _ => blind,
+        }
+    }
+
+    /// The base score is known: among runs that have no smaller model's probe its word would be lost.
+    fn proxy_base(&mut self, train: &AnytimeTable, base: Gate) -> Gate {
+        match train.table.column_index("proxy_eval_score") {
+            Some(column) if count(train, Knowledge::ProxyBase) >= FEWEST_ROWS => {
+                let both = self.stage("a smaller model's probe, base score known");
+                Gate::choose(column as u32, missing(), base, both)
+            }
+            _ => base,
         }
     }
 

@@ -76,7 +76,7 @@ pub fn judge(
 fn widening(predictor: &Predictor, judged: &[JudgedRow], coverage: f64) -> Option<f64> {
     let assumed = predictor.assumed_widening()?;
     let needed: Vec<f64> =
-        judged.iter().map(|row| assumed * (row.truth - row.raw).abs() / row.half_width).collect();
+        judged.iter().map(|row| assumed * (row.truth - row.predicted).abs() / row.half_width).collect();
     Some(stats::quantile(&needed, coverage).max(1.0))
 }
 
@@ -145,11 +145,10 @@ impl Judge<'_> {
     fn forecast(&self, predictor: &Predictor, row: usize) -> Option<JudgedRow> {
         let vector = self.table.vector(row);
         let inputs = predictor.row(&vector).ok()?;
-        let raw = predictor.model.predict(&inputs);
+        let predicted = predictor.shown(predictor.model.predict(&inputs));
         let transfer = predictor.transfer(&vector);
         let stage = predictor.model.gate.stage_of(&inputs);
-        let (calibrated, error) = predictor.calibrated(&inputs, stage, raw, transfer.as_ref())?;
-        let (low, high) = predictor.card.as_ref()?.score_range;
+        let (calibrated, error) = predictor.calibrated(&inputs, stage, predicted, transfer.as_ref())?;
         Some(JudgedRow {
             run: self.table.run[row],
             knowledge: self.table.knowledge[row],
@@ -157,8 +156,7 @@ impl Judge<'_> {
             share: self.table.share[row],
             stage,
             truth: self.table.table.target[row],
-            raw,
-            predicted: raw.clamp(low, high),
+            predicted,
             expected_error: error,
             half_width: calibrated.factor * error,
             squared_error: error * error * calibrated.mean_square(),

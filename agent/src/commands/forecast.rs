@@ -160,12 +160,11 @@ impl Forecast {
         };
         // Which rows are too long to be set aside is said by the tokenizer of the model that was probed.
         let opened;
-        let model = match model.filter(|_| self.proxy.is_none()) {
-            Some(own) => own,
-            None => {
-                opened = probed_model(trace, &probed)?;
-                &opened
-            }
+        let model = if let Some(own) = model.filter(|_| self.proxy.is_none()) {
+            own
+        } else {
+            opened = probed_model(trace, &probed)?;
+            &opened
         };
         let wish = Wish { rows: record.wanted, seed: record.seed };
         let mapping = self.map.as_ref();

@@ -35,6 +35,7 @@ fn fitted() -> &'static (TempDir, Value) {
         let (mut own, mut smaller) = (synthetic::runs(120), synthetic::runs(120));
         for (run, beside) in own.iter_mut().zip(&mut smaller) {
             beside["score"] = run["smaller_model_score"].take();
+            beside["p_gold"] = beside["score"].clone();
             beside["id"] = format!("small-{}", beside["id"].as_str().unwrap()).into();
             let parameters = beside["base_model"]["parameters"].as_u64().unwrap();
             beside["base_model"] = json!({ "name": "small", "hash": "s", "parameters": parameters / 2 });
@@ -189,6 +190,24 @@ fn a_smaller_models_probe_tells_more_than_file_and_recipe_and_less_than_an_own_o
     };
     assert!(width(&with) < width(&without), "{with} {without}");
     assert!(with["shap_groups"]["proxy probe"].as_f64().unwrap().abs() > 0.0, "{with}");
+
+    // To the run's end, alone and beside an own probe.
+    let finished =
+        ["a smaller model's finished run", "both: its own probe and a smaller model's finished run"];
+    assert!(error(finished[0]) < 0.7 * error("file and recipe alone"), "{}", error(finished[0]));
+    let own = error("the model's own probe");
+    assert!(error(finished[1]) < own, "{} {own}", error(finished[1]));
+    let end =
+        json!({ "type": "reading", "step": 300, "features": { "eval_score": 61.0, "eval_p_gold": 60.0 } });
+    let to_its_end = std::fs::read_to_string(&trace).unwrap() + &end.to_string() + "\n";
+    let to_its_end = write(place.path(), "end.trace", to_its_end);
+    let alone = forecast(&[text(&file), "--proxy", text(&to_its_end)]).json();
+    assert_eq!(alone["stage"], finished[0], "{alone}");
+    let beside = |proxy: &Path| {
+        forecast(&[text(&file), "--trace", text(&trace), "--proxy", text(proxy)]).json()["stage"].clone()
+    };
+    assert_eq!(beside(&to_its_end), "own probe and a smaller model's finished run");
+    assert_eq!(beside(&trace), forecast(&[text(&file), "--trace", text(&trace)]).json()["stage"]);
 
     let read = onnx::read(&std::fs::read(predictor()).unwrap()).unwrap();
     let names: Vec<&str> = features::all()

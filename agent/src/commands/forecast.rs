@@ -44,8 +44,9 @@ pub struct Forecast {
     #[arg(long, value_name = "TRACE")]
     trace: Option<PathBuf>,
     /// Trace of a smaller model's probe of the same file and recipe, such as `probe --model tiny` writes: asked where
-    /// nothing is known of the model itself, by a predictor that was fitted with `fit --beside`
-    #[arg(long, value_name = "TRACE", conflicts_with_all = ["trace", "fix"])]
+    /// nothing is known of the model itself, by a predictor that was fitted with `fit --beside`. A probe that went to
+    /// the run's end (`--stop never --steps N` of all N) says more, and counts beside a --trace too
+    #[arg(long, value_name = "TRACE", conflicts_with = "fix")]
     proxy: Option<PathBuf>,
     /// Clean rows of the task: reports rows that stand in both files
     #[arg(long, value_name = "FILE")]
@@ -160,7 +161,7 @@ impl Forecast {
         };
         // Which rows are too long to be set aside is said by the tokenizer of the model that was probed.
         let opened;
-        let model = if let Some(own) = model.filter(|_| self.proxy.is_none()) {
+        let model = if let Some(own) = model.filter(|_| self.trace.is_some()) {
             own
         } else {
             opened = probed_model(trace, &probed)?;

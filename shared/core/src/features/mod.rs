@@ -9,6 +9,6 @@ mod static_features;
 mod vector;
 
 pub use docs::{all, markdown};
-pub(crate) use proxy::{PROXY, own_name};
+pub(crate) use proxy::{PROXY, is_of_finished_run, own_name};
 pub use registry::{Better, FEATURES, Feature, Group, find};
 pub use vector::FeatureVector;

@@ -186,6 +186,8 @@ pub(super) const NAMES: &[&str] = &[
     "proxy_eval_p_gold_end",
     "proxy_eval_loss",
     "proxy_eval_loss_end",
+    "proxy_final_score",
+    "proxy_final_p_gold",
     "eval_score_spread",
 ];
 

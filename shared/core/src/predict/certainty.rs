@@ -39,7 +39,7 @@ impl Predictor {
         let deepest = card.depths.iter().copied().filter(|depth| *depth <= USUAL_STEPS).fold(0.0, f64::max);
         let step = known.readings.last().map_or(deepest, |reading| reading.step as f64);
         let has_readings = seen > 0;
-        let has_clean = known.most(seen) == Knowledge::Clean;
+        let has_clean = known.most(seen).has_clean_probe();
         let mut without = known.at(Knowledge::Blind, seen);
         let mut with = known.at(Knowledge::Clean, seen);
         if !has_readings {

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::knowledge::{Known, proxy_features};
+use super::knowledge::{Known, proxy_features, set_finished};
 use super::record::RunRecord;
 
 /// What two runs of one candidate have in common: the file to the bit, what judges it, the seed, and the rate, which is
@@ -27,7 +27,9 @@ pub fn pair_with_smaller(runs: &mut [RunRecord], others: &[RunRecord]) -> usize 
         let Some(next) = smaller.max_by_key(|other| other.base_model.parameters) else { continue };
         run.smaller_model_score = run.smaller_model_score.or(next.score);
         if run.proxy.is_none() && !next.readings.is_empty() {
-            run.proxy = Some(proxy_features(&Known::of(next)));
+            let mut proxy = proxy_features(&Known::of(next));
+            set_finished(&mut proxy, next.score.unwrap_or(f64::NAN), next.p_gold.unwrap_or(f64::NAN));
+            run.proxy = Some(proxy);
         }
         found += 1;
     }
@@ -80,10 +82,12 @@ mod tests {
         assert!(is(proxy.get("proxy_base_score"), 5.0));
         assert!(proxy.get("proxy_held_out_loss").is_nan() && runs[1].proxy.is_none());
         let known = Known { base_score: None, ..Known::of(&runs[0]) };
-        assert_eq!(known.most(0), Knowledge::Proxy);
+        assert_eq!(known.most(0), Knowledge::Finished);
+        assert!(is(known.at(Knowledge::Finished, 0).get("proxy_final_score"), 40.0));
+        assert!(known.at(Knowledge::Proxy, 0).get("proxy_final_score").is_nan());
         assert!(is(known.at(Knowledge::Proxy, 0).get("proxy_eval_score"), 30.0));
         let with_base = Known { base_score: Some(5.0), ..Known::of(&runs[0]) };
-        assert_eq!(with_base.most(0), Knowledge::ProxyBase);
+        assert_eq!(with_base.most(0), Knowledge::FinishedBase);
         for knowledge in [Knowledge::Plan, Knowledge::BlindProxy, Knowledge::Base] {
             assert!(known.at(knowledge, 0).get("proxy_eval_score").is_nan(), "{knowledge:?}");
         }

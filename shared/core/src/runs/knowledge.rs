@@ -18,23 +18,31 @@ pub enum Knowledge {
     Base,
     /// And a smaller model's probe beside it.
     ProxyBase,
+    /// A smaller model's finished run of them, without the base score and with.
+    Finished,
+    FinishedBase,
     /// A probe without clean rows.
     Blind,
     /// A probe that reads clean rows.
     Clean,
+    /// And a smaller model's finished run beside it.
+    CleanFinished,
 }
 
 impl Knowledge {
     /// From the least to the most that is known.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 11] = [
         Self::Plan,
         Self::Rows,
         Self::BlindProxy,
         Self::Proxy,
         Self::Base,
         Self::ProxyBase,
+        Self::Finished,
+        Self::FinishedBase,
         Self::Blind,
         Self::Clean,
+        Self::CleanFinished,
     ];
 
     pub fn word(self) -> &'static str {
@@ -45,8 +53,26 @@ impl Knowledge {
             Self::Proxy => "proxy",
             Self::Base => "base",
             Self::ProxyBase => "proxy-base",
+            Self::Finished => "finished",
+            Self::FinishedBase => "finished-base",
             Self::Blind => "blind",
             Self::Clean => "clean",
+            Self::CleanFinished => "clean-finished",
+        }
+    }
+
+    /// Whether the model itself was probed and read on clean rows.
+    pub fn has_clean_probe(self) -> bool {
+        matches!(self, Self::Clean | Self::CleanFinished)
+    }
+
+    /// What of a smaller model counts. Once the model itself was trained a few steps the word of a probe of it adds
+    /// next to nothing, that of a finished run much (docs/benchmarks.md).
+    fn counts(self, proxy: &str) -> bool {
+        match self {
+            Self::Plan | Self::Rows | Self::Base | Self::Blind | Self::Clean => false,
+            Self::BlindProxy | Self::Proxy | Self::ProxyBase => !features::is_of_finished_run(proxy),
+            Self::Finished | Self::FinishedBase | Self::CleanFinished => true,
         }
     }
 }
@@ -66,6 +92,9 @@ pub struct Known<'a> {
 
 /// Known wherever clean rows are, with or without a model.
 pub(crate) const OF_THE_ROWS: &str = "eval_known_answer_share";
+
+/// Known of a smaller model's run that went to its end.
+pub(crate) const FINISHED: &str = "proxy_final_score";
 
 /// Only someone with clean rows can measure these.
 pub(crate) fn needs_clean_rows(name: &str) -> bool {
@@ -90,7 +119,17 @@ pub fn proxy_features(smaller: &Known<'_>) -> FeatureVector {
             proxy.set(feature.name, own.get(name));
         }
     }
+    let is_end = |last: &&Reading| smaller.total_steps > 0 && last.step >= smaller.total_steps;
+    if let Some(end) = smaller.readings.last().filter(is_end) {
+        set_finished(&mut proxy, end.features.get("eval_score"), end.features.get("eval_p_gold"));
+    }
     proxy
+}
+
+/// How the smaller model's run ended.
+pub(super) fn set_finished(proxy: &mut FeatureVector, score: f64, p_gold: f64) {
+    proxy.set("proxy_final_score", score);
+    proxy.set("proxy_final_p_gold", p_gold);
 }
 
 impl<'a> Known<'a> {
@@ -116,11 +155,7 @@ impl<'a> Known<'a> {
         for (name, value) in self.proxy.into_iter().flat_map(FeatureVector::iter) {
             vector.set(name, value);
         }
-        // Once the model itself was trained a few steps the smaller one's word adds next to nothing
-        // (docs/benchmarks.md).
-        if !matches!(knowledge, Knowledge::BlindProxy | Knowledge::Proxy | Knowledge::ProxyBase) {
-            vector = vector.without(is_proxy);
-        }
+        vector = vector.without(|name| is_proxy(name) && !knowledge.counts(name));
         let end_share =
             if end_step == self.total_steps { 1.0 } else { end_step as f64 / self.total_steps.max(1) as f64 };
         derived::of_the_plan(&mut vector, end_share);
@@ -128,7 +163,8 @@ impl<'a> Known<'a> {
             vector.set("base_score", base);
         }
         let seen = &self.readings[..readings_seen.min(self.readings.len())];
-        if let (Knowledge::Blind | Knowledge::Clean, Some(last)) = (knowledge, seen.last()) {
+        let is_probed = knowledge == Knowledge::Blind || knowledge.has_clean_probe();
+        if let (true, Some(last)) = (is_probed, seen.last()) {
             for (name, value) in last.features.iter() {
                 vector.set(name, value);
             }
@@ -137,8 +173,14 @@ impl<'a> Known<'a> {
         }
         match knowledge {
             Knowledge::Plan | Knowledge::BlindProxy | Knowledge::Blind => vector.without(needs_clean_rows),
-            Knowledge::Rows | Knowledge::Proxy => vector.without(|name| name == "base_score"),
-            Knowledge::Base | Knowledge::ProxyBase | Knowledge::Clean => vector,
+            Knowledge::Rows | Knowledge::Proxy | Knowledge::Finished => {
+                vector.without(|name| name == "base_score")
+            }
+            Knowledge::Base
+            | Knowledge::ProxyBase
+            | Knowledge::FinishedBase
+            | Knowledge::Clean
+            | Knowledge::CleanFinished => vector,
         }
     }
 
@@ -156,9 +198,15 @@ impl<'a> Known<'a> {
     /// The most that is known after `readings_seen` readings.
     pub fn most(&self, readings_seen: usize) -> Knowledge {
         let last = self.readings[..readings_seen.min(self.readings.len())].last();
+        let is_finished = self.proxy_says(FINISHED);
         match last {
+            Some(reading) if reading.features.get("eval_score").is_finite() && is_finished => {
+                Knowledge::CleanFinished
+            }
             Some(reading) if reading.features.get("eval_score").is_finite() => Knowledge::Clean,
             Some(_) => Knowledge::Blind,
+            None if self.base_score.is_some() && is_finished => Knowledge::FinishedBase,
+            None if is_finished => Knowledge::Finished,
             None if self.base_score.is_some() && self.proxy_says("proxy_eval_score") => Knowledge::ProxyBase,
             None if self.base_score.is_some() => Knowledge::Base,
             None if self.proxy_says("proxy_eval_score") => Knowledge::Proxy,

@@ -12,8 +12,8 @@ mod trace;
 
 pub use bases::pair_with_smaller;
 pub use derived::DERIVED_FROM_READINGS;
+pub(crate) use knowledge::{FINISHED, OF_THE_ROWS, is_proxy, needs_clean_rows};
 pub use knowledge::{Knowledge, Known, proxy_features};
-pub(crate) use knowledge::{OF_THE_ROWS, is_proxy, needs_clean_rows};
 pub use metrics::Metrics;
 pub use plan::{HELD_OUT_ROWS, RecipeNumbers, Schedule, before_any_probe, held_out_rows, plan_features};
 pub use read::{Place, RunsError, RunsReader, read_runs};

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::knowledge::{Knowledge, Known, OF_THE_ROWS};
+use super::knowledge::{FINISHED, Knowledge, Known, OF_THE_ROWS};
 use super::record::{Part, RunRecord};
 use crate::choosing::table::csv_cell;
 use crate::features::FeatureVector;
@@ -114,7 +114,7 @@ impl AnytimeTable {
                     continue;
                 }
                 for seen in 1..=before {
-                    if known.readings[seen - 1].step == 0 || known.most(seen) != Knowledge::Clean {
+                    if known.readings[seen - 1].step == 0 || !known.most(seen).has_clean_probe() {
                         continue;
                     }
                     let features = known.toward(Knowledge::Clean, seen, later.step);
@@ -258,20 +258,24 @@ fn moments_of(run: &RunRecord) -> impl Iterator<Item = Moment> {
     };
     let has_base = known.at(Knowledge::Base, 0).get("base_score").is_finite();
     let has_rows = run.features.get(OF_THE_ROWS).is_finite();
+    let is_finished = known.proxy_says(FINISHED);
     let before_any = std::iter::once(Knowledge::Plan)
         .chain(has_rows.then_some(Knowledge::Rows))
         .chain(known.proxy_says("proxy_held_out_loss").then_some(Knowledge::BlindProxy))
         .chain(known.proxy_says("proxy_eval_score").then_some(Knowledge::Proxy))
         .chain(has_base.then_some(Knowledge::Base))
-        .chain((has_base && known.proxy_says("proxy_eval_score")).then_some(Knowledge::ProxyBase));
+        .chain((has_base && known.proxy_says("proxy_eval_score")).then_some(Knowledge::ProxyBase))
+        .chain(is_finished.then_some(Knowledge::Finished))
+        .chain((has_base && is_finished).then_some(Knowledge::FinishedBase));
     let readings = (1..=known.readings.len()).filter(move |seen| {
         let share = known.readings[seen - 1].step as f64 / total;
         share <= LAST_SHARE
     });
     before_any.map(before).chain(readings.flat_map(move |seen| {
-        let clean = known.most(seen) == Knowledge::Clean;
+        let clean = known.most(seen).has_clean_probe();
         std::iter::once(Knowledge::Blind)
             .chain(clean.then_some(Knowledge::Clean))
+            .chain((clean && is_finished).then_some(Knowledge::CleanFinished))
             .map(move |knowledge| during(seen, knowledge))
     }))
 }

@@ -9,7 +9,7 @@ use crate::numerics::stats;
 use crate::predict::fit::{
     AdditiveOptions, ExtraTreesOptions, Learner, Metrics, Recipe, Table, Target, group_folds, metrics,
 };
-use crate::runs::{AnytimeTable, Knowledge, Label, RunRecord};
+use crate::runs::{AnytimeTable, Label, RunRecord};
 
 /// Names that the report and the targets refer to.
 pub const SCORE_NOW: &str = "evaluation score now";
@@ -31,7 +31,7 @@ pub struct Ground<'a> {
 pub fn score_now(label: Label, test: &AnytimeTable) -> Option<Metrics> {
     let now = test.table.column_index(label.read_as()).map(|column| test.table.column(column));
     let base = test.table.column_index("base_score").map(|column| test.table.column(column));
-    let probes = test.knowledge.iter().any(|knowledge| matches!(knowledge, Knowledge::Clean));
+    let probes = test.knowledge.iter().any(|knowledge| knowledge.has_clean_probe());
     let reading = if probes { now } else { base.filter(|_| label == Label::Score) };
     reading
         .filter(|reading| reading.iter().any(|value| !value.is_nan()))

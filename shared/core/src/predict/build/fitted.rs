@@ -9,7 +9,7 @@ use crate::predict::conformal::{Calibration, HeldOut};
 use crate::predict::fit::{LogLine, SearchOptions, Table, search, search_steps};
 use crate::predict::risk::{DepthError, RiskFit};
 use crate::predict::staged::Staged;
-use crate::runs::{AnytimeTable, Knowledge, Label, ModelRecord, RunRecord, noise_floor};
+use crate::runs::{AnytimeTable, FINISHED, Knowledge, Label, ModelRecord, RunRecord, noise_floor};
 
 #[derive(Debug, Clone)]
 pub struct Fitted {
@@ -113,8 +113,8 @@ fn ways_of(train: &AnytimeTable, rows: &[usize], on_the_way: &Table) -> Option<T
 /// Values that the score may be forecast from as a change.
 fn anchors(label: Label) -> Vec<String> {
     let names: &[&str] = match label {
-        Label::Score => &["eval_score", "eval_score_end", "base_score"],
-        Label::PGold => &["eval_p_gold", "eval_p_gold_end"],
+        Label::Score => &["eval_score", FINISHED, "eval_score_end", "base_score"],
+        Label::PGold => &["eval_p_gold", "proxy_final_p_gold", "eval_p_gold_end"],
     };
     names.iter().map(|name| (*name).to_owned()).collect()
 }

@@ -118,7 +118,10 @@ pub fn courses<'a>(rows: &'a [JudgedRow], depths: &[f64]) -> Vec<Vec<&'a JudgedR
             | Knowledge::BlindProxy
             | Knowledge::Proxy
             | Knowledge::ProxyBase
-            | Knowledge::Blind => false,
+            | Knowledge::Finished
+            | Knowledge::FinishedBase
+            | Knowledge::Blind
+            | Knowledge::CleanFinished => false,
         };
         if counts {
             by_run.entry(row.run).or_default().push(row);

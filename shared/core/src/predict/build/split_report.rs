@@ -288,6 +288,9 @@ impl Maker<'_> {
             ("both: its base score and a smaller model's probe", Knowledge::ProxyBase, &before),
             ("the model's own probe, no clean rows", Knowledge::Blind, &probe),
             ("the model's own probe", Knowledge::Clean, &probe),
+            ("a smaller model's finished run", Knowledge::Finished, &before),
+            ("both: its base score and a smaller model's finished run", Knowledge::FinishedBase, &before),
+            ("both: its own probe and a smaller model's finished run", Knowledge::CleanFinished, &probe),
         ]
         .into_iter()
         .filter_map(|(name, knowledge, depth)| {

@@ -3,7 +3,7 @@
 
 use crate::predict::expression::{Binary, Expression, Unary};
 use crate::predict::staged::Gate;
-use crate::runs::{AnytimeTable, Knowledge, OF_THE_ROWS};
+use crate::runs::{AnytimeTable, FINISHED, Knowledge, OF_THE_ROWS};
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Division {
@@ -45,6 +45,12 @@ impl Division {
             }
             _ => plan,
         };
+        let before = division.finished(
+            train,
+            before,
+            &[Knowledge::Finished, Knowledge::FinishedBase],
+            "a smaller model's finished run",
+        );
         let Some(step) = train.table.column_index("probe_step") else {
             return Self { gate: before, ..division };
         };
@@ -55,6 +61,8 @@ impl Division {
             (_, Some(only), None) | (_, None, Some(only)) | (None, Some(only), Some(_)) => only,
             (_, None, None) => return Self { gate: before, ..division },
         };
+        let name = "own probe and a smaller model's finished run";
+        let probe = division.finished(train, probe, &[Knowledge::CleanFinished], name);
         Self { gate: Gate::choose(step as u32, missing(), before, probe), ..division }
     }
 
@@ -82,6 +90,17 @@ impl Division {
                 Gate::choose(column as u32, missing(), base, both)
             }
             _ => base,
+        }
+    }
+
+    fn finished(&mut self, train: &AnytimeTable, others: Gate, known: &[Knowledge], name: &str) -> Gate {
+        let rows: usize = known.iter().map(|knowledge| count(train, *knowledge)).sum();
+        match train.table.column_index(FINISHED) {
+            Some(column) if rows >= FEWEST_ROWS => {
+                let finished = self.stage(name);
+                Gate::choose(column as u32, missing(), others, finished)
+            }
+            _ => others,
         }
     }
 

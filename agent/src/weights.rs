@@ -8,12 +8,13 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, anyhow, bail};
 use foretune_core::hash::{combine, hash_bytes};
+use foretune_core::limits;
 use foretune_core::source::ByteSource;
+use foretune_core::tokenizer::ModelTokenizer;
 use foretune_engine::safetensors::{Entry, Header, SafetensorsBytes, TensorSource};
 use foretune_engine::template::Template;
 use foretune_engine::{EngineError, LoadOptions, Model, ModelConfig};
 use serde_json::Value;
-use tokenizers::Tokenizer;
 
 use crate::files::{self, FileSource};
 use crate::models::{self, Cache, ModelName};
@@ -35,7 +36,7 @@ pub struct ModelFolder {
     /// None for the bundled model.
     folder: Option<PathBuf>,
     pub config: ModelConfig,
-    pub tokenizer: Tokenizer,
+    pub tokenizer: ModelTokenizer,
     pub template: Template,
 }
 
@@ -47,7 +48,8 @@ impl ModelFolder {
         }
         let folder = find(name)?;
         let config = read_text(&folder.join("config.json"))?;
-        let tokenizer = files::read_bounded(&folder.join("tokenizer.json"), MAX_TEXT_BYTES)?;
+        let tokenizer =
+            files::read_bounded(&folder.join("tokenizer.json"), limits::MAX_TOKENIZER_BYTES as u64)?;
         let settings = folder.join("tokenizer_config.json");
         let settings = if files::exists(&settings) { Some(read_text(&settings)?) } else { None };
         Self::from_texts(name, Some(folder.clone()), &config, &tokenizer, settings.as_deref())
@@ -62,9 +64,8 @@ impl ModelFolder {
         settings: Option<&str>,
     ) -> Result<Self> {
         let config = ModelConfig::from_json(config)?;
-        let tokenizer = Tokenizer::from_bytes(tokenizer)
-            .map_err(|error| anyhow!("tokenizer.json cannot be read: {error}"))?;
-        let pieces = tokenizer.get_vocab_size(true);
+        let tokenizer = ModelTokenizer::read(tokenizer).context("tokenizer.json cannot be used")?;
+        let pieces = tokenizer.pieces();
         if pieces > config.vocab_size {
             bail!(
                 "tokenizer.json has {pieces} pieces, the model's vocabulary {}: they do not belong together",
@@ -73,7 +74,7 @@ impl ModelFolder {
         }
         let settings: Value = settings.map_or(Ok(Value::Null), serde_json::from_str).unwrap_or(Value::Null);
         let chat_template = settings.get("chat_template").and_then(Value::as_str);
-        let template = Template::detect(|marker| tokenizer.token_to_id(marker).is_some(), chat_template)
+        let template = Template::detect(|marker| tokenizer.id_of(marker).is_some(), chat_template)
             .ok_or_else(|| {
                 anyhow!("the tokenizer knows none of the chat markers of Qwen, Llama 3 or the tiny model")
             })?;
@@ -95,29 +96,25 @@ impl ModelFolder {
     /// Of shape, tokenizer and weights together.
     pub fn fingerprint(&self, weights: &Weights) -> Result<u64> {
         let config = hash_bytes(self.config.to_json().to_string().as_bytes(), 0);
-        let tokenizer = self.tokenizer.to_string(false);
-        let tokenizer = tokenizer.map_err(|error| anyhow!("the tokenizer cannot be written: {error}"))?;
+        let tokenizer = self.tokenizer.to_json().context("the tokenizer cannot be written")?;
         Ok(combine(combine(config, hash_bytes(tokenizer.as_bytes(), 0)), weights.fingerprint()?))
     }
 
     /// The byte at which each token of a text begins.
     pub fn token_starts(&self, text: &str) -> Result<Vec<usize>> {
-        let encoding = self.tokenizer.encode(text, false);
-        let encoding = encoding.map_err(|error| anyhow!("a text cannot be tokenized: {error}"))?;
-        Ok(encoding.get_offsets().iter().map(|(start, _)| *start).collect())
+        Ok(self.tokenizer.starts(text)?)
     }
 
     /// Token ids to text, markers included.
     pub fn decode(&self, ids: &[u32]) -> foretune_engine::Result<String> {
-        let told =
-            |error| EngineError::Data { reason: format!("tokens cannot be turned into text: {error}") };
-        self.tokenizer.decode(ids, false).map_err(told)
+        self.tokenizer.decode(ids).map_err(|error| EngineError::Data {
+            reason: format!("tokens cannot be turned into text: {error}"),
+        })
     }
 
     /// Text to token ids, without markers of the tokenizer's own.
     pub fn encode(&self, text: &str) -> Result<Vec<u32>> {
-        let encoding = self.tokenizer.encode_fast(text, false);
-        Ok(encoding.map_err(|error| anyhow!("a text cannot be tokenized: {error}"))?.get_ids().to_vec())
+        Ok(self.tokenizer.encode(text)?)
     }
 }
 
@@ -192,7 +189,7 @@ impl Weights {
     }
 }
 
-/// Config, tokenizer or index of a model. The largest known tokenizer has a tenth of this.
+/// Config or index of a model.
 const MAX_TEXT_BYTES: u64 = 256 << 20;
 
 /// A folder of models comes from strangers, and a link in it may point anywhere.
@@ -304,7 +301,7 @@ mod tests {
         let model = folder.load(&LoadOptions::cpu()).unwrap();
         assert!(model.config.parameter_count() < 1_000_000);
         let ids = folder.encode("<|user|>hello<|assistant|>").unwrap();
-        assert_eq!(ids.first(), folder.tokenizer.token_to_id("<|user|>").as_ref());
+        assert_eq!(ids.first(), folder.tokenizer.id_of("<|user|>").as_ref());
     }
 
     #[test]

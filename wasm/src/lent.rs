@@ -32,28 +32,17 @@ fn leak<T>(value: T) -> &'static T {
 
 #[cfg(feature = "tokens")]
 fn tokenizer(json: &[u8]) -> Result<&'static dyn TokenCounter, Failure> {
-    let tokenizer = tokenizers::Tokenizer::from_bytes(json).map_err(|error| Failure {
+    let tokenizer = foretune_core::tokenizer::ModelTokenizer::read(json).map_err(|error| Failure {
         details: error.to_string(),
         ..Failure::new(
-            "The tokenizer file is no Hugging Face tokenizer.json",
+            "The tokenizer file is no Hugging Face tokenizer.json that can be used",
             "Take the file of that name from the model's folder",
         )
     })?;
-    Ok(leak(ExactCounter(tokenizer)))
+    Ok(leak(tokenizer))
 }
 
 #[cfg(not(feature = "tokens"))]
 fn tokenizer(_json: &[u8]) -> Result<&'static dyn TokenCounter, Failure> {
     Err(Failure::mixed_builds("a tokenizer was given to a package without one"))
-}
-
-#[cfg(feature = "tokens")]
-struct ExactCounter(tokenizers::Tokenizer);
-
-#[cfg(feature = "tokens")]
-impl TokenCounter for ExactCounter {
-    fn count(&self, text: &str) -> u32 {
-        // Special tokens of the template are not the text's own.
-        self.0.encode_fast(text, false).map_or(0, |encoding| encoding.len() as u32)
-    }
 }

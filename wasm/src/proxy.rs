@@ -5,6 +5,7 @@ use foretune_core::check::{Aside, Fate, TooFewClean, Wish};
 use foretune_core::formats;
 use foretune_core::runs::HELD_OUT_ROWS;
 use foretune_core::schema::Mapping;
+use foretune_core::tokenizer::ModelTokenizer;
 use foretune_engine::rows::{self, Dataset, Sampling};
 use foretune_engine::safetensors::SafetensorsBytes;
 use foretune_engine::template::Template;
@@ -14,7 +15,6 @@ use foretune_engine::{
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tokenizers::Tokenizer;
 use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 
 use crate::failure::{Failure, sentence};
@@ -42,23 +42,22 @@ impl Default for Options {
 struct Base {
     model: Model,
     parameters: u64,
-    tokenizer: Tokenizer,
+    tokenizer: ModelTokenizer,
     template: Template,
 }
 
 impl Base {
     fn read(config: &str, weights: &[u8], tokenizer: &[u8]) -> Result<Self, Failure> {
         let config = ModelConfig::from_json(config)?;
-        let tokenizer = Tokenizer::from_bytes(tokenizer).map_err(Failure::mixed_builds)?;
-        let template = Template::detect(|marker| tokenizer.token_to_id(marker).is_some(), None)
+        let tokenizer = ModelTokenizer::read(tokenizer).map_err(Failure::mixed_builds)?;
+        let template = Template::detect(|marker| tokenizer.id_of(marker).is_some(), None)
             .ok_or_else(|| Failure::mixed_builds("the tokenizer knows no chat markers"))?;
         let model = Model::load(&config, &SafetensorsBytes::new(weights)?, &LoadOptions::cpu())?;
         Ok(Self { model, parameters: config.parameter_count(), tokenizer, template })
     }
 
     fn encode(&self, text: &str) -> Result<Vec<u32>, Failure> {
-        let encoding = self.tokenizer.encode_fast(text, false).map_err(Failure::mixed_builds)?;
-        Ok(encoding.get_ids().to_vec())
+        self.tokenizer.encode(text).map_err(Failure::mixed_builds)
     }
 
     fn rows(

@@ -16,7 +16,6 @@ use super::Answer;
 use crate::checking::{self, CheckInput, Fix, Progress, summary};
 use crate::files::{self, FileSource};
 use crate::terminal;
-use crate::tokenizer::FileTokenizer;
 
 /// Check and describe a dataset: format, problems, tokens, cost, what to change first
 ///
@@ -99,7 +98,7 @@ fn mapping(pairs: &[String]) -> Result<Option<Mapping>> {
 
 pub fn run(arguments: &Check) -> Result<Answer> {
     let reference = checking::reference_model()?;
-    let tokenizer = arguments.tokenizer.as_deref().map(FileTokenizer::load).transpose()?;
+    let tokenizer = arguments.tokenizer.as_deref().map(crate::tokenizer::load).transpose()?;
     let mapping = mapping(&arguments.map)?;
     let eval = arguments.eval.as_deref().map(|path| eval_index(path, mapping.as_ref())).transpose()?;
     let context = DescribeContext {

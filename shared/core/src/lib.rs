@@ -22,6 +22,8 @@ pub mod runs;
 pub mod schema;
 pub mod source;
 pub mod svg;
+#[cfg(feature = "tokenizer")]
+pub mod tokenizer;
 pub mod trainers;
 pub mod wire;
 pub mod words;

@@ -72,6 +72,20 @@ pub const MAX_MODEL_STAGES: usize = 64;
 pub const MAX_TREE_DEPTH: usize = 512;
 /// Operations that one column of a linear part may take; shared values count each time.
 pub const MAX_COLUMN_OPERATIONS: usize = 256;
+/// One `tokenizer.json`; the largest known one has half of this. Nesting of its values.
+pub const MAX_TOKENIZER_BYTES: usize = 64 << 20;
+pub const MAX_TOKENIZER_DEPTH: usize = 16;
+/// Pieces of a tokenizer and the highest of their numbers; merges. The largest known one has a quarter of each.
+pub const MAX_TOKENIZER_PIECES: usize = 1 << 20;
+pub const MAX_TOKENIZER_MERGES: usize = 2 << 20;
+/// Bytes of one piece of a tokenizer, and of one of its patterns.
+pub const MAX_PIECE_BYTES: usize = 4 << 10;
+pub const MAX_PATTERN_BYTES: usize = 16 << 10;
+/// Characters of a word that a tokenizer takes apart piece by piece; the time grows with their square.
+pub const MAX_WORD_CHARS: usize = 1000;
+/// Steps of a tokenizer before, behind and around its model, and by how much all of them may lengthen a text.
+pub const MAX_TOKENIZER_STEPS: usize = 32;
+pub const MAX_TOKENIZER_GROWTH: usize = 1024;
 /// Runs that a predictor is fitted on.
 pub const MAX_RUNS: usize = 200_000;
 /// Readings of one trace file.

@@ -121,6 +121,9 @@ impl Connection {
                 return self.close(GOING_AWAY, "the agent is being stopped").await;
             }
             tokio::select! {
+                // In this order: a sign of life that waits, since sending took long, comes before the judgement that
+                // there was none.
+                biased;
                 message = self.socket.next() => {
                     heard = Instant::now();
                     let Some(text) = self.take(message).await? else { continue };

@@ -5,7 +5,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { AgentDouble } from "./support/agent-double.mjs";
-import { downloadText, openPage } from "./support/chromium.mjs";
+import { downloadText, dropFile, openPage } from "./support/chromium.mjs";
 import { faultsOfLooks } from "./support/looks.mjs";
 import { foretune, syntheticData, syntheticPredictor } from "./support/places.mjs";
 import { suite } from "./support/suite.mjs";
@@ -54,6 +54,40 @@ test("rows set aside in the page are those of the command line, and the record n
   assert.match(await page.innerText("#probe-aside"), new RegExp(`40 clean rows of the file, set aside by the seed 0 .fingerprint ${native.set_aside.fingerprint}`));
   const read = rest.filter(({ type }) => type === "reading").at(-1).features;
   assert.ok(Math.abs(read.eval_loss - native.features.eval_loss) < 1e-3, `${read.eval_loss} ${native.features.eval_loss}`);
+  assert.deepEqual(complaints, []);
+  await context.close();
+});
+
+test("the forecast knows what rows set aside tell of the others, and does without it where a trace does not say", { timeout: 240_000 }, async () => {
+  const { context, page, complaints } = await openPage(stage.browser, stage.server.address);
+  await page.setInputFiles("#file-input", data);
+  await page.click("#use-shipped");
+  await page.waitForSelector("#forecast-score");
+  await page.fill("#forecast-threshold", "30");
+  await page.check("#here-aside");
+  await page.locator("#probe-here details").evaluate((details) => (details.open = true));
+  for (const [name, value] of Object.entries({ learning_rate: "0.002", batch_size: "8", rank: "8", sequence_length: "64", steps: "10" })) await page.fill(`#probe-${name}`, value);
+  await page.click("#start-here");
+  await stateIs(page, /Done after 10 steps/);
+  await says(page, "#forecast-trace", /3 readings of the bundled model's probe/);
+  const missing = async () => {
+    await page.waitForFunction(() => document.querySelector("#forecast-score") && !document.querySelector("#forecast-answer[aria-busy]"));
+    const { forecast } = JSON.parse(await downloadText(page, "#save-forecast"));
+    return forecast.outside.filter(({ name, value }) => value === null && name.startsWith("eval_")).map(({ name }) => name);
+  };
+  assert.deepEqual(await missing(), []);
+  if (process.env.FORETUNE_SCREENSHOTS) await page.locator("#forecast").screenshot({ path: join(process.env.FORETUNE_SCREENSHOTS, "aside-forecast.png") });
+
+  // As a program told it that knew nothing of them.
+  const lines = (await downloadText(page, "#save-trace")).trimEnd().split("\n").map((line) => JSON.parse(line));
+  const told = Object.keys(lines[0].features).filter((name) => name.startsWith("eval_"));
+  assert.equal(told.length, 7);
+  for (const name of told) delete lines[0].features[name];
+  const older = join(stage.folder, "older.trace");
+  writeFileSync(older, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+  await dropFile(page, older, "older.trace");
+  await says(page, "#forecast-trace", /3 readings of older\.trace/);
+  assert.ok((await missing()).includes("eval_constant_score"));
   assert.deepEqual(complaints, []);
   await context.close();
 });

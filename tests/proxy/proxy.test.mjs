@@ -53,6 +53,15 @@ test("a trace from WebAssembly is the command line's within rounding", async () 
   assert.ok(compared > 60, `${compared} values compared`);
 });
 
+test("rows set aside are the command line's, and so is what they tell of the others", async () => {
+  const native = probeNatively(file, null, join(folder, "aside.jsonl"), [...FLAGS.slice(0, -1), "1", "--set-aside", "24", "--set-aside-seed", "3"]);
+  const { start } = await probeInWorker(built, bytes(taskRows(120)), new Uint8Array(), { recipe: RECIPE, steps: 1, set_aside: { rows: 24, seed: 3 } });
+  assert.deepEqual(start.set_aside, native.result.set_aside);
+  const told = Object.keys(start.features).filter((name) => name.startsWith("eval_"));
+  assert.equal(told.length, 7);
+  for (const [name, value] of Object.entries(start.features)) assert.equal(value, native.result.features[name], name);
+});
+
 test("the same probe twice is the same to the bit", async () => {
   const once = () => probeInWorker(built, bytes(taskRows(60)), new Uint8Array(), { recipe: RECIPE, steps: 3 });
   assert.deepEqual((await once()).lines, (await once()).lines);

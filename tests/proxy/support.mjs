@@ -43,7 +43,7 @@ export function probeNatively(file, evaluation, trace, flags) {
   const binary = candidates.find((path) => path && existsSync(path));
   if (!binary) throw new Error("the foretune binary is missing: cargo build -p foretune");
   const env = { ...process.env, RAYON_NUM_THREADS: "1" };
-  const args = ["probe", file, "--model", "tiny", "--eval", evaluation, "--device", "cpu", "--json", "--out", trace, ...flags];
+  const args = ["probe", file, "--model", "tiny", ...(evaluation ? ["--eval", evaluation] : []), "--device", "cpu", "--json", "--out", trace, ...flags];
   const result = JSON.parse(execFileSync(binary, args, { encoding: "utf8", env, stdio: ["ignore", "pipe", "ignore"] }));
   const lines = readFileSync(trace, "utf8").trim().split("\n").map((line) => JSON.parse(line));
   return { lines: lines.slice(1), result };

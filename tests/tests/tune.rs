@@ -205,6 +205,15 @@ fn rows_set_aside_are_recorded_and_chosen_again() {
         serde_json::from_str(fs::read_to_string(&trace).unwrap().lines().next().unwrap()).unwrap();
     assert_eq!((&header["set_aside"], &header["evaluation"]), (&first["set_aside"], &15.into()));
     assert_eq!(header["rows"], 75);
+    // What the rows aside tell of the others is told with the probe, as `check` tells it of both files.
+    let [training, evaluation] = ["training", "evaluation"].map(|part| format!("{parts}/{part}.jsonl"));
+    let checked = foretune(&["check", &training, "--eval", &evaluation, "--json"]).json();
+    for (name, value) in checked["features"].as_object().unwrap() {
+        if name.starts_with("eval_") {
+            assert_eq!(&first["features"][name], value, "{name}");
+        }
+    }
+    assert!(first["features"]["eval_constant_score"].as_f64().is_some(), "{first}");
     let again = probe(&["--set-aside", "15"]).json();
     assert_eq!((&again["set_aside"], &again["features"]), (&first["set_aside"], &first["features"]));
     let other = probe(&["--set-aside", "15", "--set-aside-seed", "3"]).json();

@@ -1,7 +1,7 @@
 //! A probe of the bundled tiny model, a step at a time, so that the worker can pass on each as it comes.
 //! The same rows, the same steps and the same lines as `foretune probe --model tiny` gives.
 
-use foretune_core::check::{Aside, Fate, TooFewClean, Wish};
+use foretune_core::check::{Aside, Fate, TooFewClean, Wish, evaluation_features};
 use foretune_core::formats;
 use foretune_core::runs::HELD_OUT_ROWS;
 use foretune_core::schema::Mapping;
@@ -154,9 +154,9 @@ impl ProxyProbe {
         let part = |fate| aside.as_ref().map(|aside| (aside, fate));
         let dataset = base.rows(&file, mapping, Sampling { part: part(Fate::Stays), ..sampling })?;
         let clean = match (evaluation, part(Fate::Aside)) {
-            (Some(file), _) => {
+            (Some(evaluation), _) => {
                 let sampling = Sampling { rows: options.eval_rows, ..sampling };
-                base.rows(&file, mapping, sampling)?.rows
+                base.rows(&evaluation, mapping, sampling)?.rows
             }
             (None, Some(part)) => {
                 let sampling = Sampling { rows: usize::MAX, part: Some(part), ..sampling };
@@ -170,6 +170,10 @@ impl ProxyProbe {
         let general = rows::general_rows(&mut encode, recipe.sequence_length)?;
         let mut features = recipe.features(usable);
         features.set("base_parameters", base.parameters as f64);
+        if let Some(aside) = &aside {
+            let opened = formats::open(JsSource::from(file.clone()))?;
+            features.extend(evaluation_features(opened, mapping, aside)?);
+        }
         let options = RunOptions::probe(recipe, usable, options.steps);
         let mut start = json!({
             "type": "start", "trace_version": 1, "rows": usable, "skipped": dataset.skipped, "truncated": dataset.truncated,

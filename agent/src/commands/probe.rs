@@ -16,7 +16,8 @@ use super::Answer;
 use super::indicators::Indicators;
 use crate::devices::{self, DeviceChoice};
 use crate::training::{
-    RecipeFlags, Run, Sampling, beside, drive, general_rows, read_rows, set_aside, split, write_parts,
+    RecipeFlags, Run, Sampling, beside, drive, evaluation_features, general_rows, read_rows, set_aside,
+    split, write_parts,
 };
 use crate::weights::ModelFolder;
 use crate::{files, job, terminal};
@@ -167,6 +168,9 @@ pub fn run(arguments: &Probe) -> Result<Answer> {
     }
     let mut fixed = recipe.features(usable);
     fixed.set("base_parameters", folder.config.parameter_count() as f64);
+    if let Some(aside) = &aside {
+        fixed.extend(evaluation_features(&arguments.file, mapping, aside)?);
+    }
     let header = json!({
         "type": "start",
         "trace_version": 1,

@@ -10,7 +10,7 @@ pub use drive::{Run, beside, drive, trace};
 pub use foretune_engine::rows::{Sampling, rows_of, split, tokenize};
 pub use quiz::{Quiz, QuizMarks};
 pub use recipe::RecipeFlags;
-pub use rows::{general_rows, read_rows, set_aside, write_parts};
+pub use rows::{evaluation_features, general_rows, read_rows, set_aside, write_parts};
 
 /// How the lab's answers are judged; part of every record.
 pub const HARNESS: &str = foretune_engine::judge::Judge::Exact.harness();

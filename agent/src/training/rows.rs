@@ -4,7 +4,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use foretune_core::check::{Aside, Parts, Wish};
+use foretune_core::check::{self, Aside, Parts, Wish};
+use foretune_core::features::FeatureVector;
 use foretune_core::formats::{self, Opened};
 use foretune_core::schema::Mapping;
 use foretune_engine::Row;
@@ -51,6 +52,12 @@ pub fn set_aside(
         .with_context(|| {
             format!("no rows of {} can be set aside; give clean rows with --eval", path.display())
         })
+}
+
+/// What the rows aside tell of those that stay, as `check` would of both parts.
+pub fn evaluation_features(path: &Path, mapping: Option<&Mapping>, aside: &Aside) -> Result<FeatureVector> {
+    check::evaluation_features(open(path)?, mapping, aside)
+        .with_context(|| format!("{} cannot be read to its end", path.display()))
 }
 
 /// Both parts of a divided file, in `folder`: what the full run trains on, and what it is judged by.

@@ -1,6 +1,6 @@
 // Real Chromium for the tests, and a page that notes everything the browser asked for.
 
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { chromium } from "playwright-core";
 
 const CANDIDATES = [process.env.FORETUNE_CHROMIUM, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
@@ -49,4 +49,14 @@ export async function downloadBytes(page, selector) {
   const chunks = [];
   for await (const chunk of await download.createReadStream()) chunks.push(chunk);
   return { name: download.suggestedFilename(), bytes: Buffer.concat(chunks) };
+}
+
+/** As a person drops it anywhere on the page. */
+export async function dropFile(page, path, name) {
+  const text = readFileSync(path, "utf8");
+  await page.evaluate(({ text, name }) => {
+    const transfer = new DataTransfer();
+    transfer.items.add(new File([text], name));
+    document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: transfer }));
+  }, { text, name });
 }

@@ -299,9 +299,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::check::{CheckOptions, Checker, EvalRows, Parts};
-    use crate::describe::{DescribeContext, RowCounts};
-    use crate::formats::open;
+    use crate::check::{CheckOptions, Checker, EvalRows, Parts, evaluation_features};
+    use crate::describe::{DescribeContext, Description, RowCounts};
+    use crate::features::{self, FeatureVector, Group};
+    use crate::formats::{open, open_reading};
     use crate::json::{parse, to_json_text};
 
     fn batches(text: &str) -> (RecordParser, Vec<Batch>) {
@@ -336,8 +337,8 @@ mod tests {
         (parts.training, parts.evaluation)
     }
 
-    /// What `check` finds of the second file's rows in the first.
-    fn overlap(train: &str, evaluation: &str) -> (u64, u64) {
+    /// What `check` finds of both files.
+    fn described(train: &str, evaluation: &str) -> Description {
         let (parser, of_evaluation) = batches(evaluation);
         let mut rows = EvalRows::new(parser, None);
         for batch in &of_evaluation {
@@ -351,9 +352,20 @@ mod tests {
         for batch in &of_train {
             checker.push(batch);
         }
-        let description = checker.into_partial().descriptors.finish(&context, &RowCounts::default());
-        let found = description.eval_overlap.unwrap();
-        (found.train_rows_exact, found.train_rows_near)
+        checker.into_partial().descriptors.finish(&context, &RowCounts::default())
+    }
+
+    /// Names and bits, since a missing value is no value's equal.
+    fn bits(features: &FeatureVector) -> Vec<(&str, u64)> {
+        features.iter().map(|(name, value)| (name, value.to_bits())).collect()
+    }
+
+    /// Those of a description that need evaluation rows, by the registry.
+    fn of_evaluation(description: &Description) -> FeatureVector {
+        let needs = |name: &str| {
+            name.starts_with("eval_") && features::find(name).is_some_and(|one| one.group == Group::Static)
+        };
+        description.features.clone().without(|name| !needs(name))
     }
 
     fn words(row: u64, count: u64) -> String {
@@ -431,6 +443,25 @@ mod tests {
         assert_eq!(candidates.finish().finish().unwrap_err(), TooFewClean { found: 0, usable: 100 });
     }
 
+    /// More rows than a sample holds, in several batches.
+    #[test]
+    fn what_the_rows_aside_tell_is_what_check_tells_of_both_parts() {
+        let answer = |n: u64| ["yes", "no", "maybe"][(n % 7 % 3) as usize];
+        let clean = (0..6000).map(|n| line(&format!("is {} {}", answer(n), words(n, 40)), answer(n)) + "\n");
+        let file: String =
+            clean.chain((0..39).flat_map(|n| spoiled(n, n as u8)).map(|line| line + "\n")).collect();
+        let (_, cut) = batches(&file);
+        assert!(cut.len() > 1);
+        let aside = choose(&file, Wish { rows: Some(400), seed: 3 }).unwrap();
+        let found = evaluation_features(open(file.as_bytes()).unwrap(), None, &aside).unwrap();
+        let (stays, set_aside) = divided(&file, &aside);
+        let description = described(&stays, &set_aside);
+        assert!(description.sampled_rows < stays.lines().count() as u64);
+        assert_eq!(bits(&found), bits(&of_evaluation(&description)));
+        assert!(found.iter().count() == 7 && found.iter().all(|(_, value)| value.is_finite()), "{found:?}");
+        assert!(found.get("eval_naive_bayes_score") > found.get("eval_constant_score"), "{found:?}");
+    }
+
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(48))]
 
@@ -446,7 +477,15 @@ mod tests {
             let (stays, set_aside) = divided(&file, &aside);
             prop_assert_eq!(set_aside.lines().count() as u64, aside.record.rows);
             prop_assert!(aside.record.rows <= wanted);
-            prop_assert_eq!(overlap(&stays, &set_aside), (0, 0));
+            let description = described(&stays, &set_aside);
+            let overlap = description.eval_overlap.as_ref().unwrap();
+            prop_assert_eq!((overlap.train_rows_exact, overlap.train_rows_near), (0, 0));
+            let expected = of_evaluation(&description);
+            for read_bytes in [7, 1 << 16] {
+                let opened = open_reading(file.as_bytes(), read_bytes).unwrap();
+                let found = evaluation_features(opened, None, &aside).unwrap();
+                prop_assert_eq!(bits(&found), bits(&expected));
+            }
             let evaluation: HashSet<&str> = set_aside.lines().collect();
             prop_assert!(stays.lines().all(|line| !evaluation.contains(line)));
         }

@@ -18,5 +18,5 @@ pub use eval_rows::EvalRows;
 pub use excerpt::{RowExcerpt, excerpt_row};
 pub use finish::{FileIdentity, finish, unreadable};
 pub use options::CheckOptions;
-pub use parts::Parts;
+pub use parts::{Parts, evaluation_features};
 pub use report::{FileSummary, GroupSummary, REPORT_VERSION, Report, SchemaCount};

@@ -180,14 +180,7 @@ impl Descriptors {
         if let Some(index) = context.eval {
             self.overlap.observe(index, &scan, spot);
         }
-        let priority = combine(scan.content_hash ^ self.options.seed, place.row);
-        if self.sample.wants(priority, place.row) {
-            self.sample.insert(
-                priority,
-                place.row,
-                SampleRow::of(example, &scan, spot, [tokens_in, tokens_out]),
-            );
-        }
+        offer(&mut self.sample, self.options.seed, place, example, &scan, [tokens_in, tokens_out]);
         tokens_in + tokens_out
     }
 
@@ -235,6 +228,21 @@ impl Descriptors {
 
     pub fn finish(&self, context: &DescribeContext<'_>, counts: &RowCounts) -> Description {
         super::finish::describe(self, context, counts)
+    }
+}
+
+/// One row of the file to its sample.
+pub(super) fn offer(
+    sample: &mut PrioritySample<SampleRow>,
+    seed: u64,
+    place: Place,
+    example: &Example<'_>,
+    scan: &RowScan,
+    tokens: [u64; 2],
+) {
+    let priority = combine(scan.content_hash ^ seed, place.row);
+    if sample.wants(priority, place.row) {
+        sample.insert(priority, place.row, SampleRow::of(example, scan, place.into(), tokens));
     }
 }
 

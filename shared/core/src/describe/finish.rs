@@ -3,7 +3,8 @@
 use super::chars::Script;
 use super::description::{Description, Histograms, OverlapReport, Share, TokenEstimate};
 use super::descriptors::{DescribeContext, Descriptors, RowCounts};
-use super::sample::{self, EvaluationOutlook, Prepared};
+use super::eval::EvalIndex;
+use super::sample::{self, EvaluationOutlook, Prepared, PromptView};
 use super::scan::TextCounts;
 use crate::features::FeatureVector;
 
@@ -17,7 +18,9 @@ pub(super) fn describe(all: &Descriptors, context: &DescribeContext<'_>, counts:
     set_characters(&mut features, all, &prepared);
     set_words(&mut features, all, &prepared);
     set_relations(&mut features, &prepared);
-    set_learnability(&mut features, context, &prepared);
+    let view = PromptView::best(&prepared);
+    set_learnability(&mut features, view.as_ref());
+    set_outlook(&mut features, context.eval, view.as_ref());
     set_reference(&mut features, context, &prepared);
 
     let languages = sample::languages(&prepared);
@@ -213,16 +216,21 @@ fn set_reference(features: &mut FeatureVector, context: &DescribeContext<'_>, pr
     features.set("unigram_kl_to_reference", cross_entropy - features.get("unigram_entropy"));
 }
 
-/// How the answers follow from the prompts; and what the evaluation rows ask of it: a fine-tune that has only learnt to
-/// answer at all ends near the constant score.
-fn set_learnability(features: &mut FeatureVector, context: &DescribeContext<'_>, prepared: &Prepared<'_>) {
-    let view = sample::PromptView::best(prepared);
-    let learnability = sample::learnability(view.as_ref());
+/// How the answers follow from the prompts.
+fn set_learnability(features: &mut FeatureVector, view: Option<&PromptView<'_>>) {
+    let learnability = sample::learnability(view);
     features.set("naive_bayes_accuracy", learnability.naive_bayes_accuracy);
     features.set("naive_bayes_skill", learnability.naive_bayes_skill);
     features.set("neighbour_label_agreement", learnability.neighbour_agreement);
-    let outlook =
-        context.eval.map(|index| sample::evaluation_outlook(view.as_ref(), &Prepared::new(index.sample())));
+}
+
+/// What the evaluation rows ask of it: a fine-tune that has only learnt to answer at all ends near the constant score.
+pub(super) fn set_outlook(
+    features: &mut FeatureVector,
+    eval: Option<&EvalIndex>,
+    view: Option<&PromptView<'_>>,
+) {
+    let outlook = eval.map(|index| sample::evaluation_outlook(view, &Prepared::new(index.sample())));
     let told = |value: fn(&EvaluationOutlook) -> f64| outlook.as_ref().map_or(f64::NAN, value);
     features.set("eval_constant_score", told(|outlook| outlook.constant_score));
     features.set("eval_naive_bayes_score", told(|outlook| outlook.naive_bayes_score));
@@ -231,7 +239,7 @@ fn set_learnability(features: &mut FeatureVector, context: &DescribeContext<'_>,
     features.set("eval_label_entropy", told(|outlook| outlook.label_entropy));
 }
 
-fn set_overlap(features: &mut FeatureVector, overlap: Option<&OverlapReport>) {
+pub(super) fn set_overlap(features: &mut FeatureVector, overlap: Option<&OverlapReport>) {
     let share = |hits: fn(&OverlapReport) -> f64| {
         overlap.map_or(f64::NAN, |report| hits(report) / report.eval_prompts)
     };

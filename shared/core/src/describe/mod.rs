@@ -7,6 +7,7 @@ mod description;
 mod descriptors;
 mod duplicates;
 mod eval;
+mod evaluation;
 mod finish;
 mod labels;
 mod minhash;
@@ -28,6 +29,7 @@ pub use description::{
 };
 pub use descriptors::{DescribeContext, DescribeOptions, Descriptors, RowCounts};
 pub use eval::{EvalIndex, EvalIndexBuilder};
+pub(crate) use evaluation::EvaluationFeatures;
 pub(crate) use minhash::Signature;
 pub use reference::{ReferenceError, ReferenceModel, TextCost};
 pub use reference_build::{BuildOptions as ReferenceOptions, ReferenceBuilder};

@@ -19,6 +19,11 @@ impl FeatureVector {
         self.values.get(name).copied().unwrap_or(f64::NAN)
     }
 
+    /// Values of `other` take the place of those with the same names.
+    pub fn extend(&mut self, other: Self) {
+        self.values.extend(other.values);
+    }
+
     /// Without the features whose name `drop` picks.
     #[must_use]
     pub fn without(mut self, drop: impl Fn(&str) -> bool) -> Self {

@@ -91,7 +91,7 @@ pub fn markdown() -> String {
         ServerMessage::Event(event) => event.body.name(),
         _ => "",
     });
-    page.push_str("\n## Jobs\n\nData is `{\"upload\": …}`, or `{\"path\": …}` on the agent's computer, which pages of other sites may not name. The rows of a probe may be a sample: `sampled` then says how many rows of the whole file can be trained on and what its fingerprint is, and the rows stand in the order of their hashes. A probe without `eval` may have `\"set_aside\": {\"rows\": 300, \"seed\": 0}` instead: so many clean rows of `data` are read as evaluation rows and not trained on, the usual number where `rows` is missing, and the trace's `start` says which. States: `queued`, `running`, `stopping`, `done`, `failed`, `cancelled`. Jobs that train wait for each other.\n");
+    page.push_str("\n## Jobs\n\nData is `{\"upload\": …}`, or `{\"path\": …}` on the agent's computer, which pages of other sites may not name. The rows of a probe may be a sample: `sampled` then says how many rows of the whole file can be trained on and what its fingerprint is, and the rows stand in the order of their hashes. A probe without `eval` may have `\"set_aside\": {\"rows\": 300, \"seed\": 0}` instead: so many clean rows of `data` are read as evaluation rows and not trained on, the usual number where `rows` is missing, and the trace's `start` says which and has, among its `features`, what they tell of the other rows: those static features that need evaluation rows. States: `queued`, `running`, `stopping`, `done`, `failed`, `cancelled`. Jobs that train wait for each other.\n");
     for job in examples::jobs() {
         let _ = write!(page, "\n### `{}`\n\n```json\n{}\n```\n", job.name(), pretty(&job));
     }

@@ -225,6 +225,59 @@ fn rows_set_aside_are_recorded_and_chosen_again() {
     assert!(long.code == 2 && long.stderr.contains("give clean rows with --eval"), "{long:?}");
 }
 
+/// The score is of rows that the run never saw, nor copies of them; a probe with the same seed sees none of them either.
+#[test]
+fn a_fine_tune_is_judged_by_rows_set_aside() {
+    let place = Place::create();
+    // Spaced as parts are written: the order of training follows from the bytes of each row.
+    let spaced = fs::read_to_string(place.at("rows.jsonl")).unwrap();
+    fs::write(place.at("rows.jsonl"), spaced.replace("\":\"", "\": \"").replace("\",\"", "\", \"")).unwrap();
+    let rows = place.text("rows.jsonl");
+    let common = ["--model", "tiny", "--device", "cpu", "--batch", "8", "--json"];
+    let tune =
+        |more: &[&str]| foretune(&[&["tune", &rows, "--max-steps", "4"], common.as_slice(), more].concat());
+    let (out, parts) = (place.text("out"), place.text("parts"));
+    let record =
+        tune(&["--set-aside", "15", "--set-aside-seed", "2", "--out", &out, "--set-aside-to", &parts]).json();
+    assert_eq!(record["set_aside"]["rows"], 15);
+    assert_eq!(record["set_aside"]["seed"], 2);
+    assert_eq!(record["evaluation"]["rows"], 15);
+    assert_eq!(record["evaluation"]["fingerprint"], record["set_aside"]["fingerprint"]);
+    assert_eq!((&record["data"]["rows"], &record["copies_left_out"]), (&json!(75), &json!(0)));
+    assert_eq!(record["last"]["items"], 15);
+    let read = |name: &str| fs::read_to_string(place.at(name)).unwrap();
+    let written: Value = serde_json::from_str(&read("out/run.json")).unwrap();
+    assert_eq!(written, record);
+    let header: Value = serde_json::from_str(read("out/trace.jsonl").lines().next().unwrap()).unwrap();
+    assert_eq!(header["set_aside"], record["set_aside"]);
+
+    // The same as with both parts as files of their own, judged by the one and trained on the other.
+    let [training, evaluation] = ["training", "evaluation"].map(|part| format!("{parts}/{part}.jsonl"));
+    let apart = [&["tune", &training, "--eval", &evaluation, "--max-steps", "4"], common.as_slice()].concat();
+    let apart = foretune(&apart).json();
+    for state in ["base", "last", "best"] {
+        assert_eq!(apart[state], record[state], "{state}");
+    }
+    let checked = foretune(&["check", &training, "--eval", &evaluation, "--json"]).json();
+    assert_eq!(record["features"]["eval_naive_bayes_score"], checked["features"]["eval_naive_bayes_score"]);
+
+    let probe = ["probe", &rows, "--steps", "1", "--set-aside", "15", "--set-aside-seed", "2"];
+    let probed = foretune(&[probe.as_slice(), &common].concat()).json();
+    assert_eq!(probed["set_aside"], record["set_aside"]);
+    assert_eq!(tune(&["--set-aside", "auto"]).json()["set_aside"]["rows"], 18);
+    for (more, words) in [
+        (vec!["--set-aside", "15", "--eval", &rows], ["--set-aside", "--eval", "cannot be used with"]),
+        (vec![], ["--eval", "required", "--help"]),
+        (
+            vec!["--eval", &rows, "--set-aside-seed", "3"],
+            ["--set-aside-seed", "--eval", "cannot be used with"],
+        ),
+    ] {
+        let refused = tune(&more);
+        assert!(refused.code == 2 && words.iter().all(|word| refused.stderr.contains(word)), "{refused:?}");
+    }
+}
+
 #[test]
 fn indicators_of_a_base_model_are_measured_without_training() {
     let place = Place::create();

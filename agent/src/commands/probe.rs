@@ -4,9 +4,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
-use foretune_core::check::{AsideRecord, Fate, Wish};
+use foretune_core::check::Fate;
 use foretune_core::features::FeatureVector;
-use foretune_core::limits;
 use foretune_core::runs::HELD_OUT_ROWS;
 use foretune_engine::selftest::self_test;
 use foretune_engine::{LoadOptions, RunData, RunOptions, Trainer};
@@ -16,8 +15,8 @@ use super::Answer;
 use super::indicators::Indicators;
 use crate::devices::{self, DeviceChoice};
 use crate::training::{
-    RecipeFlags, Run, Sampling, beside, drive, evaluation_features, general_rows, read_rows, set_aside,
-    split, write_parts,
+    AsideFlags, RecipeFlags, Run, Sampling, beside, drive, evaluation_features, general_rows, read_aside,
+    read_rows, split, tell_set_aside,
 };
 use crate::weights::ModelFolder;
 use crate::{files, job, terminal};
@@ -28,22 +27,6 @@ enum Stop {
     Auto,
     /// After --steps whatever the length of the full run
     Never,
-}
-
-/// How many rows are set aside.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum SetAside {
-    Usual,
-    Rows(u64),
-}
-
-fn parse_set_aside(text: &str) -> Result<SetAside, String> {
-    let most = limits::MAX_SET_ASIDE_ROWS as u64;
-    match text.parse() {
-        Ok(rows) if (1..=most).contains(&rows) => Ok(SetAside::Rows(rows)),
-        _ if text == "auto" => Ok(SetAside::Usual),
-        _ => Err(format!("expected a number of rows from 1 to {most}, or auto")),
-    }
 }
 
 /// Train a few steps on a sample and record everything that tells how the full run would end
@@ -63,16 +46,8 @@ pub struct Probe {
     /// At most this many clean rows are read
     #[arg(long, value_name = "N", default_value_t = 500)]
     eval_rows: usize,
-    /// Without --eval: set so many clean rows of the file aside, or `auto` for the usual number, and train on the
-    /// rest without their copies
-    #[arg(long, value_name = "N", value_parser = parse_set_aside, conflicts_with_all = ["eval", "indicators", "sampled_from"])]
-    set_aside: Option<SetAside>,
-    /// Chooses which rows are set aside
-    #[arg(long, value_name = "N", default_value_t = 0, requires = "set_aside")]
-    set_aside_seed: u64,
-    /// Write what the full run trains on and is judged by: training.jsonl and evaluation.jsonl
-    #[arg(long, value_name = "FOLDER", requires = "set_aside")]
-    set_aside_to: Option<PathBuf>,
+    #[command(flatten)]
+    aside: AsideFlags,
     #[arg(long, value_name = "N", default_value_t = 100)]
     steps: u64,
     #[arg(long, value_enum, default_value_t = Stop::Auto)]
@@ -86,10 +61,10 @@ pub struct Probe {
     #[arg(long, value_name = "KEY=COLUMN,…", value_parser = super::check::parse_mapping)]
     map: Option<foretune_core::schema::Mapping>,
     /// Train nothing: measure perplexity, gap filling and answers after solved rows, as `rank checkpoints` reads them
-    #[arg(long)]
+    #[arg(long, conflicts_with = "set_aside")]
     indicators: bool,
     /// The file is a sample, in the order of the hashes, of a file with this many rows to train on
-    #[arg(long, hide = true, value_name = "ROWS", requires = "fingerprint")]
+    #[arg(long, hide = true, value_name = "ROWS", requires = "fingerprint", conflicts_with = "set_aside")]
     sampled_from: Option<u64>,
     /// Of the file that was sampled
     #[arg(long, hide = true, value_name = "HEX", requires = "sampled_from")]
@@ -122,37 +97,23 @@ pub fn run(arguments: &Probe) -> Result<Answer> {
     let wanted =
         usize::try_from(arguments.steps)?.saturating_mul(recipe.batch_size).saturating_add(HELD_OUT_ROWS);
     let sampling = Sampling::new(wanted, &recipe);
-    let wish = arguments.set_aside.map(|set_aside| Wish {
-        rows: match set_aside {
-            SetAside::Usual => None,
-            SetAside::Rows(rows) => Some(rows),
-        },
-        seed: arguments.set_aside_seed,
-    });
     let mapping = arguments.map.as_ref();
-    let aside = wish
-        .map(|wish| set_aside(&arguments.file, &folder, mapping, recipe.sequence_length, wish))
-        .transpose()?;
-    if let (Some(folder), Some(aside)) = (&arguments.set_aside_to, &aside) {
-        for path in write_parts(&arguments.file, mapping, aside, folder)? {
-            terminal::note(&format!("wrote {}", path.display()));
-        }
-    }
-    let part = |fate| aside.as_ref().map(|aside| (aside, fate));
+    let aside = arguments.aside.choose(&arguments.file, &folder, mapping, recipe.sequence_length)?;
     let is_sample = arguments.sampled_from.is_some();
-    let sampling_file = Sampling { in_order: is_sample, part: part(Fate::Stays), ..sampling };
+    let part = aside.as_ref().map(|aside| (aside, Fate::Stays));
+    let sampling_file = Sampling { in_order: is_sample, part, ..sampling };
     let mut dataset = read_rows(&arguments.file, &folder, mapping, sampling_file)?;
     if let Some(rows) = arguments.sampled_from {
         dataset.usable = rows.saturating_sub(dataset.skipped).max(dataset.usable);
     }
-    let evaluation = match (&arguments.eval, part(Fate::Aside)) {
+    let evaluation = match (&arguments.eval, &aside) {
         (Some(path), _) => {
             let sampling = Sampling { rows: arguments.eval_rows, ..sampling };
             read_rows(path, &folder, mapping, sampling)?.rows
         }
-        (None, Some(part)) => {
-            let sampling = Sampling { rows: usize::MAX, part: Some(part), ..sampling };
-            read_rows(&arguments.file, &folder, mapping, sampling)?.rows
+        (None, Some(aside)) => {
+            let sampling = Sampling { rows: usize::MAX, ..sampling };
+            read_aside(&arguments.file, &folder, mapping, aside, sampling)?.rows
         }
         (None, None) => Vec::new(),
     };
@@ -190,11 +151,8 @@ pub fn run(arguments: &Probe) -> Result<Answer> {
         "recipe": recipe,
         "total_steps": options.total_steps,
     });
-    if let Some(AsideRecord { rows, seed, .. }) = aside.as_ref().map(|aside| &aside.record) {
-        let copies = dataset.copies;
-        terminal::note(&format!(
-            "{rows} clean rows set aside (seed {seed}), {copies} copies of them left out"
-        ));
+    if let Some(aside) = &aside {
+        tell_set_aside(aside, dataset.copies);
     }
     if evaluation.is_empty() {
         terminal::note(

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
+use foretune_core::check::Fate;
 use foretune_engine::evaluate::Evaluation;
 use foretune_engine::judge::{self, Judge, Judgement};
 use foretune_engine::selftest::self_test;
@@ -13,7 +14,10 @@ use serde_json::{Value, json};
 use super::Answer;
 use super::probe::{features, finite};
 use crate::devices::{self, DeviceChoice};
-use crate::training::{Quiz, QuizMarks, RecipeFlags, Run, Sampling, drive, general_rows, read_rows, split};
+use crate::training::{
+    AsideFlags, Quiz, QuizMarks, RecipeFlags, Run, Sampling, drive, evaluation_features, general_rows,
+    read_aside, read_rows, split, tell_set_aside,
+};
 use crate::weights::ModelFolder;
 use crate::{files, job, terminal};
 
@@ -26,11 +30,13 @@ pub struct Tune {
     #[arg(long, value_name = "MODEL")]
     model: String,
     /// Test rows of the final score
-    #[arg(long, value_name = "FILE")]
-    eval: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "set_aside")]
+    eval: Option<PathBuf>,
     /// At most this many test rows
     #[arg(long, value_name = "N", default_value_t = 2000)]
     eval_rows: usize,
+    #[command(flatten)]
+    aside: AsideFlags,
     /// Clean rows read while training, apart from the test rows (default: the test rows themselves)
     #[arg(long, value_name = "FILE")]
     dev: Option<PathBuf>,
@@ -134,16 +140,30 @@ pub fn run(arguments: &Tune) -> Result<Answer> {
     self_test(&device, dtype)?;
     let folder = ModelFolder::open(&arguments.model)?;
     let all = Sampling::new(usize::MAX, &recipe);
-    let dataset = read_rows(&arguments.file, &folder, arguments.map.as_ref(), all)?;
-    let read = |path: &Path, rows| read_rows(path, &folder, arguments.map.as_ref(), Sampling { rows, ..all });
-    let test = read(&arguments.eval, arguments.eval_rows)?;
+    let (file, mapping) = (arguments.file.as_path(), arguments.map.as_ref());
+    let aside = arguments.aside.choose(file, &folder, mapping, recipe.sequence_length)?;
+    let part = aside.as_ref().map(|aside| (aside, Fate::Stays));
+    let dataset = read_rows(file, &folder, mapping, Sampling { part, ..all })?;
+    let read = |path: &Path, rows| read_rows(path, &folder, mapping, Sampling { rows, ..all });
+    let judged_by = |rows| match (&arguments.eval, &aside) {
+        (Some(path), _) => read(path, rows),
+        (None, Some(aside)) => read_aside(file, &folder, mapping, aside, Sampling { rows, ..all }),
+        (None, None) => {
+            bail!("there are no test rows; give them with --eval, or set some aside with --set-aside")
+        }
+    };
+    // Rows aside were chosen to be all read.
+    let test = judged_by(if aside.is_some() { usize::MAX } else { arguments.eval_rows })?;
     let judge = arguments.judge.judge();
     let quiz = arguments
         .mmlu
         .as_deref()
         .map(|path| Quiz::read(path, arguments.mmlu_shots.as_deref(), arguments.mmlu_rows, recipe.seed));
     let examination = Examination { folder: &folder, test: &test.rows, judge, quiz: quiz.transpose()? };
-    let dev = read(arguments.dev.as_deref().unwrap_or(&arguments.eval), arguments.dev_rows)?;
+    let dev = match &arguments.dev {
+        Some(path) => read(path, arguments.dev_rows)?,
+        None => judged_by(arguments.dev_rows)?,
+    };
     let usable = dataset.rows.len();
     let (held_out, train) = split(dataset.rows, usable);
     let mut options = RunOptions::tune(recipe.clone(), train.len());
@@ -156,6 +176,19 @@ pub fn run(arguments: &Tune) -> Result<Answer> {
     let general = general_rows(&folder, recipe.sequence_length)?;
     let mut fixed = recipe.features(train.len());
     fixed.set("base_parameters", folder.config.parameter_count() as f64);
+    let evaluation = match &aside {
+        Some(aside) => {
+            fixed.extend(evaluation_features(file, mapping, aside)?);
+            tell_set_aside(aside, dataset.copies);
+            json!({
+                "file": file_name(file), "fingerprint": aside.record.fingerprint, "rows": test.rows.len(), "skipped": 0,
+            })
+        }
+        None => json!({
+            "file": arguments.eval.as_deref().map(file_name), "fingerprint": format!("{:016x}", test.fingerprint),
+            "rows": test.rows.len(), "skipped": test.skipped,
+        }),
+    };
     let mut record = json!({
         "record_version": 1,
         "program": format!("foretune {}", env!("CARGO_PKG_VERSION")),
@@ -164,14 +197,13 @@ pub fn run(arguments: &Tune) -> Result<Answer> {
         "harness": judge.harness(),
         "device": devices::name(&device),
         "data": {
-            "file": file_name(&arguments.file), "fingerprint": format!("{:016x}", dataset.fingerprint),
+            "file": file_name(file), "fingerprint": format!("{:016x}", dataset.fingerprint),
             "rows": dataset.usable, "skipped": dataset.skipped, "truncated": dataset.truncated,
             "trained": train.len(), "held_out": held_out.len(),
         },
-        "evaluation": {
-            "file": file_name(&arguments.eval), "fingerprint": format!("{:016x}", test.fingerprint),
-            "rows": test.rows.len(), "skipped": test.skipped,
-        },
+        "evaluation": evaluation,
+        "set_aside": aside.as_ref().map(|aside| &aside.record),
+        "copies_left_out": dataset.copies,
         "recipe": recipe,
         "total_steps": options.total_steps,
     });

@@ -4,6 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
+use foretune_core::check::Wish;
 use foretune_core::wire::{
     CheckSpec, CollectSpec, Data, FitSpec, JobSpec, ProbeSpec, RecipeSpec, Refusal, Rule, StopRule, TuneSpec,
 };
@@ -82,6 +83,27 @@ impl Line<'_> {
         Ok(())
     }
 
+    /// Of a file of their own, or of the data itself.
+    fn clean_rows(
+        &mut self,
+        eval: Option<&Data>,
+        rows: Option<u64>,
+        set_aside: Option<Wish>,
+    ) -> Result<(), Refusal> {
+        self.file_flag("eval", eval)?;
+        self.maybe("eval-rows", rows);
+        let Some(wish) = set_aside else { return Ok(()) };
+        if eval.is_some() {
+            return Err(Refusal::new(
+                Rule::BadJob,
+                "rows are set aside only where there is no evaluation file",
+            ));
+        }
+        self.flag("set-aside", wish.rows.map_or_else(|| "auto".to_owned(), |rows| rows.to_string()));
+        self.flag("set-aside-seed", wish.seed);
+        Ok(())
+    }
+
     fn recipe(&mut self, recipe: &RecipeSpec) {
         self.maybe("lr", recipe.learning_rate);
         self.maybe("epochs", recipe.epochs);
@@ -118,18 +140,7 @@ fn probe(line: &mut Line<'_>, spec: &ProbeSpec, folder: &Path) -> Result<(), Ref
     line.words.extend(["probe".to_owned(), file, "--json".to_owned()]);
     line.flag("model", &spec.model);
     line.flag("out", text(&folder.join(TRACE))?);
-    line.file_flag("eval", spec.eval.as_ref())?;
-    line.maybe("eval-rows", spec.eval_rows);
-    if let Some(wish) = &spec.set_aside {
-        if spec.eval.is_some() {
-            return Err(Refusal::new(
-                Rule::BadJob,
-                "rows are set aside only where there is no evaluation file",
-            ));
-        }
-        line.flag("set-aside", wish.rows.map_or_else(|| "auto".to_owned(), |rows| rows.to_string()));
-        line.flag("set-aside-seed", wish.seed);
-    }
+    line.clean_rows(spec.eval.as_ref(), spec.eval_rows, spec.set_aside)?;
     line.maybe("steps", spec.steps);
     line.maybe(
         "stop",
@@ -158,8 +169,11 @@ fn tune(line: &mut Line<'_>, spec: &TuneSpec, folder: &Path) -> Result<(), Refus
     line.words.extend(["tune".to_owned(), file, "--json".to_owned()]);
     line.flag("model", &spec.model);
     line.flag("out", text(&folder.join("out"))?);
-    line.file_flag("eval", Some(&spec.eval))?;
-    line.maybe("eval-rows", spec.eval_rows);
+    if spec.eval.is_none() && spec.set_aside.is_none() {
+        return Err(Refusal::new(Rule::BadJob, "there are no test rows for the final score")
+            .with_fix("give them as eval, or have some of the data set aside with set_aside"));
+    }
+    line.clean_rows(spec.eval.as_ref(), spec.eval_rows, spec.set_aside)?;
     line.file_flag("dev", spec.dev.as_ref())?;
     line.maybe("patience", spec.patience);
     line.maybe("device", spec.device.map(foretune_core::wire::DeviceWish::name));
@@ -203,7 +217,6 @@ fn text(path: &Path) -> Result<String, Refusal> {
 #[cfg(test)]
 mod tests {
     use clap::Parser;
-    use foretune_core::check::Wish;
     use foretune_core::wire::{DeviceWish, PullSpec, Sampled};
 
     use super::*;
@@ -235,6 +248,18 @@ mod tests {
             recompute: true,
         };
         let map = Some("instruction=a,output=b".to_owned());
+        let tune = TuneSpec {
+            data: data.clone(),
+            eval: Some(data.clone()),
+            eval_rows: Some(3),
+            set_aside: None,
+            dev: Some(data.clone()),
+            model: "tiny".into(),
+            patience: Some(2),
+            device: None,
+            map: map.clone(),
+            recipe: recipe.clone(),
+        };
         let jobs = [
             JobSpec::Check(CheckSpec {
                 data: data.clone(),
@@ -252,8 +277,8 @@ mod tests {
                 steps: Some(4),
                 stop: Some(StopRule::Never),
                 device: Some(DeviceWish::Cpu),
-                map: map.clone(),
-                recipe: recipe.clone(),
+                map,
+                recipe,
             })),
             JobSpec::Probe(Box::new(ProbeSpec {
                 data: data.clone(),
@@ -269,16 +294,12 @@ mod tests {
                 recipe: RecipeSpec::default(),
             })),
             JobSpec::Tune(Box::new(TuneSpec {
-                data: data.clone(),
-                eval: data.clone(),
-                eval_rows: Some(3),
-                dev: Some(data.clone()),
-                model: "tiny".into(),
-                patience: Some(2),
-                device: None,
-                map,
-                recipe,
+                eval: None,
+                eval_rows: None,
+                set_aside: Some(Wish { rows: Some(20), seed: 1 }),
+                ..tune.clone()
             })),
+            JobSpec::Tune(Box::new(tune.clone())),
             JobSpec::Collect(CollectSpec {
                 sweep: path.clone(),
                 runs: "/r".into(),
@@ -301,6 +322,11 @@ mod tests {
         let rule = |job: &JobSpec| arguments(job, state.path(), &uploads).map_err(|refusal| refusal.rule);
         if !kinds().contains(&"pull".to_owned()) {
             assert_eq!(rule(&JobSpec::Pull(PullSpec { model: "m".into() })), Err(Rule::Unavailable));
+        }
+        let both = TuneSpec { set_aside: Some(Wish::default()), ..tune.clone() };
+        let neither = TuneSpec { eval: None, ..tune };
+        for wrong in [both, neither] {
+            assert_eq!(rule(&JobSpec::Tune(Box::new(wrong))), Err(Rule::BadJob));
         }
         let of = |data: Data| JobSpec::Check(CheckSpec { data, eval: None, max_tokens: None, map: None });
         assert_eq!(rule(&of(Data::Path("rows.jsonl".into()))), Err(Rule::BadJob));

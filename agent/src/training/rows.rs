@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use foretune_core::check::{self, Aside, Parts, Wish};
+use foretune_core::check::{self, Aside, Fate, Parts, Wish};
 use foretune_core::features::FeatureVector;
 use foretune_core::formats::{self, Opened};
 use foretune_core::schema::Mapping;
@@ -52,6 +52,17 @@ pub fn set_aside(
         .with_context(|| {
             format!("no rows of {} can be set aside; give clean rows with --eval", path.display())
         })
+}
+
+/// The rows aside, as rows to be judged by.
+pub fn read_aside(
+    path: &Path,
+    model: &ModelFolder,
+    mapping: Option<&Mapping>,
+    aside: &Aside,
+    sampling: Sampling<'_>,
+) -> Result<Dataset> {
+    read_rows(path, model, mapping, Sampling { part: Some((aside, Fate::Aside)), ..sampling })
 }
 
 /// What the rows aside tell of those that stay, as `check` would of both parts.

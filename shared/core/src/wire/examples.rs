@@ -51,8 +51,9 @@ pub fn jobs() -> Vec<JobSpec> {
         JobSpec::Probe(Box::new(probe())),
         JobSpec::Tune(Box::new(TuneSpec {
             data: Data::Path("/home/me/data/train.jsonl".to_owned()),
-            eval: Data::Path("/home/me/data/test.jsonl".to_owned()),
+            eval: Some(Data::Path("/home/me/data/test.jsonl".to_owned())),
             eval_rows: None,
+            set_aside: None,
             dev: None,
             model: "tiny".to_owned(),
             patience: None,

@@ -133,9 +133,13 @@ pub struct ProbeSpec {
 pub struct TuneSpec {
     pub data: Data,
     /// Test rows of the final score.
-    pub eval: Data,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub eval: Option<Data>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub eval_rows: Option<u64>,
+    /// Instead of `eval`: clean rows of `data` itself that are not trained on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_aside: Option<Wish>,
     /// Clean rows read while training.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub dev: Option<Data>,
@@ -213,7 +217,7 @@ impl JobSpec {
         match self {
             Self::Check(spec) => std::iter::once(&spec.data).chain(&spec.eval).collect(),
             Self::Probe(spec) => std::iter::once(&spec.data).chain(&spec.eval).collect(),
-            Self::Tune(spec) => [&spec.data, &spec.eval].into_iter().chain(&spec.dev).collect(),
+            Self::Tune(spec) => std::iter::once(&spec.data).chain(&spec.eval).chain(&spec.dev).collect(),
             Self::Collect(_) | Self::Fit(_) | Self::Pull(_) => Vec::new(),
         }
     }

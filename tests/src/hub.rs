@@ -140,6 +140,13 @@ impl TestHub {
     /// `foretune` with this hub and a cache folder.
     pub fn command(&self, cache: &Path, arguments: &[&str]) -> Command {
         let mut command = Command::new(foretune_binary());
+        self.lend(&mut command, cache);
+        command.args(arguments);
+        command
+    }
+
+    /// Lets a command know no hub but this one, and no cache but this folder.
+    pub fn lend(&self, command: &mut Command, cache: &Path) {
         for name in [
             "HF_TOKEN",
             "HF_HUB_OFFLINE",
@@ -153,8 +160,6 @@ impl TestHub {
             command.env_remove(name);
         }
         command.env("HF_ENDPOINT", format!("http://127.0.0.1:{}", self.port)).env("HF_HOME", cache);
-        command.args(arguments);
-        command
     }
 
     pub fn run(&self, cache: &Path, arguments: &[&str]) -> Finished {

@@ -1,9 +1,11 @@
 //! `foretune models`: weights from a hub into the cache that Python shares, what lies there, whether it is whole.
 
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
 use clap::{Args, Subcommand};
+use foretune_core::wire::EventBody;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::{Value, json};
 
@@ -11,6 +13,9 @@ use super::Answer;
 use crate::interrupt;
 use crate::models::{Cache, Checksum, Held, Hub, ModelName, Watcher, pull};
 use crate::terminal;
+
+/// How often a daemon hears how far it is.
+const TELL_EVERY: Duration = Duration::from_millis(200);
 
 /// Fetch base models, list them, check them
 #[derive(Debug, Args)]
@@ -204,35 +209,57 @@ fn megabytes(bytes: u64) -> String {
 /// A bar on a terminal.
 #[derive(Default)]
 struct Progress {
-    bar: Mutex<Option<ProgressBar>>,
+    counted: Mutex<Option<Counted>>,
+}
+
+/// Bytes so far, drawn on a terminal and told to the daemon.
+struct Counted {
+    bar: ProgressBar,
+    told: Instant,
+}
+
+impl Counted {
+    fn tell(&mut self) {
+        self.told = Instant::now();
+        let (done, total) = (self.bar.position(), self.bar.length());
+        terminal::event(&EventBody::Progress { done, total, unit: "bytes".to_owned() });
+    }
 }
 
 impl Progress {
-    fn with(&self, body: impl FnOnce(&ProgressBar)) {
-        if let Some(bar) = &*self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner) {
-            body(bar);
+    fn with(&self, body: impl FnOnce(&mut Counted)) {
+        if let Some(counted) = &mut *self.counted.lock().unwrap_or_else(std::sync::PoisonError::into_inner) {
+            body(counted);
         }
     }
 
     fn finish(&self) {
-        self.with(ProgressBar::finish_and_clear);
+        self.with(|counted| {
+            counted.tell();
+            counted.bar.finish_and_clear();
+        });
     }
 }
 
 impl Watcher for Progress {
     fn begin(&self, bytes: u64, here: u64) {
-        if !terminal::shows_progress() {
-            return;
-        }
-        let bar = ProgressBar::new(bytes);
+        let bar = if terminal::shows_progress() { ProgressBar::new(bytes) } else { ProgressBar::hidden() };
         let style = "{bytes}/{total_bytes} {bar:30} {bytes_per_sec}  {eta} left";
         bar.set_style(ProgressStyle::with_template(style).unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.set_length(bytes);
         bar.set_position(here);
         bar.reset_eta();
-        *self.bar.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(bar);
+        let mut counted = Counted { bar, told: Instant::now() };
+        counted.tell();
+        *self.counted.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(counted);
     }
 
     fn more(&self, bytes: u64) {
-        self.with(|bar| bar.inc(bytes));
+        self.with(|counted| {
+            counted.bar.inc(bytes);
+            if counted.told.elapsed() > TELL_EVERY {
+                counted.tell();
+            }
+        });
     }
 }

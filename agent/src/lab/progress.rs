@@ -50,11 +50,7 @@ impl Progress {
 
     /// With `more` behind it.
     pub fn show(&mut self, tally: Tally, more: &str) {
-        terminal::event(&EventBody::Progress {
-            done: (tally.done + tally.failed) as u64,
-            total: Some(tally.planned as u64),
-            unit: "runs".to_owned(),
-        });
+        tell(tally);
         self.bar.set_position((tally.done + tally.failed) as u64);
         let text = format!("{}{more}", self.rate(tally));
         if !terminal::shows_progress() && self.told.elapsed() >= TELL_EVERY {
@@ -83,7 +79,16 @@ impl Progress {
     }
 
     pub fn finish(&self, tally: Tally) {
+        tell(tally);
         self.bar.finish_and_clear();
         terminal::note(&format!("{} of {} runs done, {} failed", tally.done, tally.planned, tally.failed));
     }
+}
+
+fn tell(tally: Tally) {
+    terminal::event(&EventBody::Progress {
+        done: (tally.done + tally.failed) as u64,
+        total: Some(tally.planned as u64),
+        unit: "runs".to_owned(),
+    });
 }

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { downloadBytes, downloadText, openPage } from "./support/chromium.mjs";
+import { downloadBytes, downloadText, dropFile, openPage } from "./support/chromium.mjs";
 import { faultsOfLooks } from "./support/looks.mjs";
 import { assertNothingLeft } from "./support/nothing-left.mjs";
 import { foretune, syntheticData, syntheticPredictor } from "./support/places.mjs";
@@ -106,16 +106,6 @@ test("a trace sharpens the forecast as on the command line; a strange recipe get
   await context.close();
 });
 
-/** As a person drops it anywhere on the page. */
-async function dropFile(page, path, name) {
-  const text = readFileSync(path, "utf8");
-  await page.evaluate(({ text, name }) => {
-    const transfer = new DataTransfer();
-    transfer.items.add(new File([text], name));
-    document.body.dispatchEvent(new DragEvent("drop", { bubbles: true, cancelable: true, dataTransfer: transfer }));
-  }, { text, name });
-}
-
 test("the candidate stands on the phase diagram, in the region of its regime", { timeout: 90_000 }, async () => {
   const { context, page } = await forecast();
   const { forecast: here } = JSON.parse(await downloadText(page, "#save-forecast"));
@@ -202,10 +192,18 @@ test("a link opens as the same forecast elsewhere, and only claims without its p
   const other = await openPage(stage.browser, link, {}, "#link, #failure");
   assert.match(await other.page.innerText("#link-status"), /Only claimed/);
   assert.match(await other.page.innerText("#claimed"), /items\.jsonl/);
+  assert.equal(await other.page.locator("#save-card-png").count(), 0, "nothing was computed that a card could say");
   await other.page.setInputFiles("#predictor-file", predictor);
   await other.page.waitForFunction(() => /claims the same/.test(document.querySelector("#link-status")?.textContent ?? ""));
   assert.equal(await other.page.innerText("#forecast-score"), `${natively.recomputed.score.toFixed(1)} points`);
   const first = await other.page.innerText("#forecast-score");
+  const card = await downloadBytes(other.page, "#save-card-html");
+  assert.equal(card.name, "items.forecast.html");
+  assert.equal(/href="([^"]+)"/.exec(card.bytes.toString("utf8"))[1], link, "the card leads to the link that was opened");
+  assert.ok(card.bytes.includes(first), "and says what was computed of it");
+  assert.match(await downloadText(other.page, "#save-card-svg"), /^<svg/);
+  assert.equal((await downloadBytes(other.page, "#save-card-png")).bytes.subarray(1, 4).toString("latin1"), "PNG");
+  if (process.env.FORETUNE_SCREENSHOTS) await other.page.screenshot({ path: join(process.env.FORETUNE_SCREENSHOTS, "link-card.png"), fullPage: true });
   await other.page.fill("#own-learning_rate", "0.01");
   await other.page.press("#own-learning_rate", "Tab");
   await other.page.waitForFunction((before) => document.querySelector("#forecast-score").textContent !== before, first);

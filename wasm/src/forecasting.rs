@@ -203,10 +203,16 @@ impl Forecasting {
     /// The forecast as a card: its drawing, and the files it can be kept as. `page`: the address before the `#`.
     pub fn card_of(&self, request: &str, about: &str, page: &str) -> Result<String, JsValue> {
         let (link, forecast) = self.linked(request, about)?;
-        let address = format!("{page}{}", link.to_text().map_err(Failure::from)?);
-        let preview = Preview::of(&link, &forecast, &address);
-        let (drawing, svg, html) = (preview.drawing(), preview.svg(), preview.html());
-        Ok(json!({ "drawing": drawing, "svg": svg, "html": html, "words": preview.sentence() }).to_string())
+        let text = link.to_text().map_err(Failure::from)?;
+        Ok(card(&link, &forecast, &format!("{page}{text}")))
+    }
+
+    /// The same of a link whose predictor this is; the card leads to the link as it came.
+    pub fn card_of_link(&self, text: &str, page: &str) -> Result<String, JsValue> {
+        let link = Link::parse(text).map_err(Failure::from)?;
+        let forecast = self.predictor.forecast(&link.features, &link.options()).map_err(Failure::from)?;
+        let fragment = text.trim().rsplit('#').next().unwrap_or_default();
+        Ok(card(&link, &forecast, &format!("{page}#{fragment}")))
     }
 
     /// A link beside its forecast as it is computed here.
@@ -234,6 +240,12 @@ impl Forecasting {
         let made = Link::make(&self.predictor, self.hash.clone(), &vector, &request.options(), about);
         Ok(made?)
     }
+}
+
+fn card(link: &Link, forecast: &Forecast, address: &str) -> String {
+    let preview = Preview::of(link, forecast, address);
+    let (drawing, svg, html) = (preview.drawing(), preview.svg(), preview.html());
+    json!({ "drawing": drawing, "svg": svg, "html": html, "words": preview.sentence() }).to_string()
 }
 
 /// How many rows are set aside of so many, where nobody says.

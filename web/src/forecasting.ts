@@ -274,6 +274,11 @@ export class Predictors {
     return JSON.parse(await this.caller.call<string>("card", JSON.stringify(request), JSON.stringify(about), page)) as ForecastCard;
   }
 
+  /** Of a link that was made with the predictor at hand. */
+  async cardOfLink(text: string, page: string): Promise<ForecastCard> {
+    return JSON.parse(await this.caller.call<string>("cardOfLink", text, page)) as ForecastCard;
+  }
+
   async forecast(request: ForecastRequest): Promise<Forecasted> {
     return JSON.parse(await this.caller.call<string>("forecast", JSON.stringify(request))) as Forecasted;
   }

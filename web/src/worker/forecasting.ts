@@ -39,6 +39,7 @@ answerWith("forecast", (module) => init({ module_or_path: module }), {
   usualAside: (rows: number) => usual_aside(rows),
   certainty: (request: string) => predictor().certainty(request),
   card: (request: string, about: string, page: string) => predictor().card_of(request, about, page),
+  cardOfLink: (text: string, page: string) => predictor().card_of_link(text, page),
   makeLink: (request: string, about: string) => predictor().make_link(request, about),
   openLink: (text: string) => (held ? held.open_link(text) : read_link(text)),
   qrCode: (text: string) => qr_code(text),

@@ -119,6 +119,7 @@ declare module "foretune-forecast" {
     certainty(request: string): string;
     make_link(request: string, about: string): string;
     card_of(request: string, about: string, page: string): string;
+    card_of_link(text: string, page: string): string;
     open_link(text: string): string;
     free(): void;
   }

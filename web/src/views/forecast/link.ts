@@ -6,6 +6,7 @@ import { h, replace, section, type Child } from "../../dom.js";
 import type { Features, ForecastRequest, OpenedLink, Predictors } from "../../forecasting.js";
 import { count, measure, percent, points } from "../../numbers.js";
 import { answerView } from "./answer.js";
+import { cardButtons } from "./share.js";
 
 export interface LinkHandlers {
   onPredictor(file: File): void;
@@ -37,11 +38,18 @@ export async function linkView(text: string, predictors: Predictors, handlers: L
       h("p", { class: "facts" }, h("span", { class: `status ${recomputed ? (agrees ? "good" : "bad") : "watch"}`, id: "link-status" },
         recomputed ? (agrees ? "Recomputed here, and the link claims the same" : "Recomputed here; the link claims something else") : "Only claimed by the link"))),
     section("recomputed", "Recomputed here", recomputed ? `by ${predictors.held?.name ?? ""}, from the values that the link carries` : null,
-      recomputed ? place : [h("p", {}, `Nothing: the link was made with the predictor ${link.predictor}, and ${held}`), h("p", { class: "actions no-print" }, h("button", { type: "button", onclick: () => input.click() }, "Choose that predictor"))],
+      recomputed ? [place, cards(text, content, predictors)] : [h("p", {}, `Nothing: the link was made with the predictor ${link.predictor}, and ${held}`), h("p", { class: "actions no-print" }, h("button", { type: "button", onclick: () => input.click() }, "Choose that predictor"))],
       input),
     recomputed ? makeItYours(content, predictors, (answer, request) => replace(place, answerView({ forecast: answer.forecast, features: answer.features, whatIf: answer.what_if, threshold: request.threshold, card, known }))) : null,
     claims(content),
     carried(link.features, known.map((feature) => [feature.name, feature.unit])));
+}
+
+/** For chat and papers: of the link as it came, also where the recipe above was changed. */
+function cards(text: string, { opened: { link } }: OpenedLink, predictors: Predictors): HTMLElement {
+  const shown = h("div", { class: "shared", role: "status" });
+  const buttons = cardButtons(shown, async (page) => ({ card: await predictors.cardOfLink(text, page), name: link.dataset.name }));
+  return h("div", { class: "share no-print" }, h("p", { class: "actions" }, buttons), shown);
 }
 
 function claims({ opened: { link } }: OpenedLink): HTMLElement {

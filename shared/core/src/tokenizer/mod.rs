@@ -124,6 +124,8 @@ mod tests {
     use crate::limits;
     use crate::predict::card::to_base64;
 
+    type Change = fn(&mut Value);
+
     fn byte_pairs() -> Value {
         json!({
             "version": "1.0", "added_tokens": [], "normalizer": null, "pre_tokenizer": null, "post_processor": null,
@@ -167,7 +169,7 @@ mod tests {
 
     #[test]
     fn what_would_panic_is_refused_beforehand() {
-        let contradictions: [fn(&mut Value); 5] = [
+        let contradictions: [Change; 5] = [
             |json| json["model"]["merges"] = json!([["ab", "ab"]]),
             |json| json["model"]["merges"] = json!(["ab ab"]),
             // The library cuts the prefix off without looking: here through the middle of a character.
@@ -198,7 +200,7 @@ mod tests {
 
     #[test]
     fn bombs_are_refused_by_name() {
-        let bombs: [(&str, fn(&mut Value)); 6] = [
+        let bombs: [(&str, Change); 6] = [
             ("nested", |json| {
                 json["normalizer"] = (0..20).fold(
                     json!({"type": "NFC"}),
@@ -215,7 +217,7 @@ mod tests {
             }),
             ("highest id", |json| json["model"]["vocab"]["z"] = json!(u32::MAX)),
             ("longest piece", |json| {
-                json["model"]["vocab"]["z".repeat(limits::MAX_PIECE_BYTES + 1)] = json!(4)
+                json["model"]["vocab"]["z".repeat(limits::MAX_PIECE_BYTES + 1)] = json!(4);
             }),
             ("steps", |json| {
                 let steps = vec![json!({"type": "NFC"}); limits::MAX_TOKENIZER_STEPS + 1];

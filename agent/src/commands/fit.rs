@@ -66,7 +66,7 @@ pub struct Fit {
     /// Said of the data in the card and the report
     #[arg(long, value_name = "TEXT", default_value = "")]
     note: String,
-    /// Write the table that is fitted here (CSV), for learners of your own
+    /// Write the table that is fitted here, for learners of your own: CSV, or Parquet where the name ends so
     #[arg(long, value_name = "TABLE.csv", conflicts_with = "recalibrate")]
     table: Option<PathBuf>,
     /// Also try learners that cannot be explained exactly, to know what they would gain
@@ -105,7 +105,10 @@ pub fn run(arguments: &Fit) -> Result<Answer> {
         return adjust(arguments, path, &runs, label);
     }
     if let Some(path) = &arguments.table {
-        files::write_atomically(path, AnytimeTable::of(&runs, label, false).csv(&runs).as_bytes())?;
+        let table = AnytimeTable::of(&runs, label, false);
+        let is_parquet = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("parquet"));
+        let bytes = if is_parquet { table.parquet(&runs)? } else { table.csv(&runs).into_bytes() };
+        files::write_atomically(path, &bytes)?;
         terminal::note(&format!("wrote {}", path.display()));
     }
     let options = BuildOptions {

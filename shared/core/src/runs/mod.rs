@@ -1,6 +1,8 @@
 //! Finished fine-tunes as records, one JSON object a line, and the tables that predictors are fitted on.
 
 mod bases;
+#[cfg(feature = "columnar")]
+mod columns;
 mod derived;
 mod knowledge;
 mod metrics;

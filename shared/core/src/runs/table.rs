@@ -51,6 +51,11 @@ impl Label {
     }
 }
 
+/// Of the table that is written for learners of one's own, before target and features.
+pub(super) const NAMED_COLUMNS: [&str; 7] =
+    ["run", "configuration", "source", "family", "group_part", "random_part", "knowledge"];
+pub(super) const TARGET_COLUMN: &str = "target";
+
 impl AnytimeTable {
     /// Runs without a label are left out, and those that diverged or are likely to: that is a question of its
     /// own. Groups are source families, or configurations where `by_configuration`.
@@ -194,29 +199,13 @@ impl AnytimeTable {
     /// As CSV for learners of one's own: whose row it is, what is known in it, the target, and the features by the
     /// names that an imported predictor's inputs carry. What is missing is an empty cell.
     pub fn csv(&self, runs: &[RunRecord]) -> String {
-        let mut text =
-            String::from("run,configuration,source,family,group_part,random_part,knowledge,target");
+        let mut text = format!("{},{TARGET_COLUMN}", NAMED_COLUMNS.join(","));
         for name in &self.table.names {
             text += &format!(",{}", csv_cell(name));
         }
         text.push('\n');
         for (row, values) in self.table.rows.iter().enumerate() {
-            let run = &runs[self.run[row]];
-            let part = |split| match part_of(run, split) {
-                Part::Train => "train",
-                Part::Test => "test",
-            };
-            let knowledge = self.knowledge[row].word();
-            let named = [
-                &run.id,
-                &run.configuration,
-                &run.dataset.source,
-                run.family(),
-                part("group"),
-                part("random"),
-                knowledge,
-            ];
-            let cells: Vec<_> = named.into_iter().map(csv_cell).collect();
+            let cells: Vec<_> = self.named(row, runs).into_iter().map(csv_cell).collect();
             text += &format!("{},{}", cells.join(","), self.table.target[row]);
             for value in values {
                 text.push(',');
@@ -227,6 +216,24 @@ impl AnytimeTable {
             text.push('\n');
         }
         text
+    }
+
+    /// Whose row it is and what is known in it, by `NAMED_COLUMNS`.
+    pub(super) fn named<'a>(&self, row: usize, runs: &'a [RunRecord]) -> [&'a str; NAMED_COLUMNS.len()] {
+        let run = &runs[self.run[row]];
+        let part = |split| match part_of(run, split) {
+            Part::Train => "train",
+            Part::Test => "test",
+        };
+        [
+            &run.id,
+            &run.configuration,
+            &run.dataset.source,
+            run.family(),
+            part("group"),
+            part("random"),
+            self.knowledge[row].word(),
+        ]
     }
 
     pub fn run_count(&self) -> usize {

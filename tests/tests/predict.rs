@@ -408,6 +408,13 @@ fn a_predictor_that_cannot_be_trusted_is_refused() {
     let mut other = read.model.clone();
     other.stages[0].constant += 0.5;
     refused(&ask("swapped.onnx", &onnx::write(&other, &read.metadata)), &["card does not belong"]);
+    // Each part is checked, however many questions it stands behind.
+    for stage in 0..read.model.stages.len() {
+        let mut other = read.model.clone();
+        other.stages[stage].constant += 0.5;
+        let loaded = Predictor::load(&onnx::write(&other, &read.metadata), |_| false);
+        assert!(loaded.is_err_and(|error| error.to_string().contains("card does not belong")), "{stage}");
+    }
 
     let names: Vec<String> =
         (0..read.model.feature_count).map(|index| format!("horoscope_{index}")).collect();

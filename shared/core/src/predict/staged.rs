@@ -34,6 +34,12 @@ impl From<Model> for Staged {
     }
 }
 
+impl Choice {
+    pub(super) fn is_yes(&self, value: f64) -> bool {
+        self.condition.at(value) != 0.0
+    }
+}
+
 impl Gate {
     pub fn choose(feature: u32, condition: Expression, yes: Gate, no: Gate) -> Self {
         Self::Choose(Box::new(Choice { feature, condition, yes, no }))
@@ -45,11 +51,23 @@ impl Gate {
             match gate {
                 Self::Stage(stage) => return *stage,
                 Self::Choose(choice) => {
-                    let value = choice.condition.at(row[choice.feature as usize]);
-                    gate = if value == 0.0 { &choice.no } else { &choice.yes };
+                    let is_yes = choice.is_yes(row[choice.feature as usize]);
+                    gate = if is_yes { &choice.yes } else { &choice.no };
                 }
             }
         }
+    }
+
+    /// What a row must fulfil to come to a stage: each choice on the way, and its answer.
+    pub(super) fn way_to(&self, wanted: usize) -> Option<Vec<(&Choice, bool)>> {
+        let Self::Choose(choice) = self else {
+            return (*self == Self::Stage(wanted)).then(Vec::new);
+        };
+        [(&choice.yes, true), (&choice.no, false)].into_iter().find_map(|(next, answer)| {
+            let mut way = next.way_to(wanted)?;
+            way.push((choice, answer));
+            Some(way)
+        })
     }
 
     /// Adds `by` to every stage's position.

@@ -118,6 +118,11 @@ bench-live python="python3" *arguments:
     cargo build --release --quiet -p foretune
     {{python}} tests/bench/live.py {{arguments}}
 
+# How the page follows a probe: opening, a step's way to the screen, memory over an hour's steps
+bench-follow steps="7200": page
+    cargo build --quiet -p foretune
+    node tests/browser/bench/live.mjs {{steps}}
+
 # Make the ONNX fixtures again and compare with onnxruntime and the makers (needs a Python with the packages the script names)
 onnx-fixtures python="python3":
     cargo build --quiet -p foretune-tests --example onnx_tool

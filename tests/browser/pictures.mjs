@@ -1,4 +1,5 @@
-// `just pictures`: the pictures of the README, made anew: a sample's report, and a probe of the bundled model on it.
+// `just pictures`: the pictures of the README, made anew: a sample's report, a probe of the bundled model on it, the
+// forecast from that probe, and the link that a colleague opens.
 
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
@@ -9,6 +10,13 @@ import { serve } from "./support/static-server.mjs";
 const OUT = join(ROOT, "docs/pictures");
 mkdirSync(OUT, { recursive: true });
 const server = await serve(DIST);
+
+/** One section, over the page's whole width. */
+async function picture(page, section, name) {
+  const box = await page.locator(section).boundingBox();
+  await page.screenshot({ path: join(OUT, name), fullPage: true, clip: { x: 0, y: box.y + (await page.evaluate(() => scrollY)) + 8, width: 1120, height: box.height } });
+}
+
 const browser = await launch();
 const page = await browser.newPage({ viewport: { width: 1120, height: 800 }, colorScheme: "light" });
 await page.goto(server.address);
@@ -18,10 +26,22 @@ await page.click(".finding-head >> nth=0");
 await page.evaluate(() => document.activeElement?.blur());
 await page.screenshot({ path: join(OUT, "check.png") });
 await page.locator("#probe-here details").evaluate((details) => (details.open = true));
+await page.check("#here-aside");
 for (const [name, value] of Object.entries({ learning_rate: "0.002", batch_size: "8", rank: "8", sequence_length: "96", epochs: "6", steps: "100" })) await page.fill(`#probe-${name}`, value);
 await page.click("#start-here");
 await page.waitForFunction(() => /Done after|failed/.test(document.querySelector("#probe-state")?.textContent ?? ""), null, { timeout: 600_000 });
-const box = await page.locator("#probe-live").boundingBox();
-await page.screenshot({ path: join(OUT, "probe.png"), fullPage: true, clip: { x: 0, y: box.y + (await page.evaluate(() => scrollY)) + 8, width: 1120, height: box.height } });
+await picture(page, "#probe-live", "probe.png");
+await page.click("#use-shipped");
+await page.waitForSelector("#forecast-score");
+await page.fill("#forecast-threshold", "60");
+await page.press("#forecast-threshold", "Tab");
+await page.waitForFunction(() => !document.querySelector("#forecast-answer[aria-busy]") && /\d/.test(document.querySelector("#forecast-verdict")?.textContent ?? ""));
+await picture(page, "#forecast", "forecast.png");
+await page.click("#copy-link");
+const link = await page.inputValue("#link-text");
+const colleague = await browser.newPage({ viewport: { width: 1120, height: 800 }, colorScheme: "light" });
+await colleague.goto(link);
+await colleague.waitForSelector("#link");
+await picture(colleague, "#link", "link.png");
 await browser.close();
 await server.close();

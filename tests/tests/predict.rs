@@ -375,6 +375,22 @@ fn an_answer_beyond_the_range_keeps_its_interval() {
     }
 }
 
+/// The page and the link that it made told different gains of the same change: one knew the base score by the first
+/// reading, the other by its own field.
+#[test]
+fn advice_is_the_same_however_the_base_score_is_known() {
+    let predictor = Predictor::load(&std::fs::read(predictor()).unwrap(), |_| false).unwrap();
+    let run: RunRecord = serde_json::from_value(synthetic::runs(8)[6].clone()).unwrap();
+    let plan = before_any_probe(&run.features);
+    let read = Known { plan: &plan, base_score: None, ..Known::of(&run) };
+    let score = run.readings[0].features.get("eval_score");
+    let told = Known { readings: &[], base_score: Some(score), ..read };
+    let changes = [("a higher rate".to_owned(), vec![("learning_rate".to_owned(), 2e-3)])];
+    let gains = predictor.what_if(&read, &changes).unwrap();
+    assert_eq!(gains, predictor.what_if(&told, &changes).unwrap());
+    assert!(gains[0].gain.abs() > 0.0, "{gains:?}");
+}
+
 #[test]
 fn the_verdict_decides_the_exit_code() {
     let place = tempfile::tempdir().unwrap();

@@ -213,7 +213,8 @@ impl Predictor {
     }
 
     /// What each change of the plan would gain, the best first. Readings of the old plan say nothing of the
-    /// new one, nor does a smaller model's probe, so both are forecast as before any probe. Changes that leave the seen ranges are marked, not
+    /// new one, nor does a smaller model's probe, so both are forecast as before any probe; what the
+    /// untrained model scores stays true. Changes that leave the seen ranges are marked, not
     /// hidden.
     pub fn what_if(
         &self,
@@ -221,7 +222,7 @@ impl Predictor {
         changes: &[(String, Vec<(String, f64)>)],
     ) -> Result<Vec<WhatIf>, PredictorError> {
         let bare = known.plan.clone().without(is_proxy);
-        let known = &Known { plan: &bare, proxy: None, ..*known };
+        let known = &Known { plan: &bare, proxy: None, base_score: known.base_score(), ..*known };
         let knowledge = known.most(0);
         let now = self.model.predict(&self.row(&known.at(knowledge, 0))?);
         let mut answers = Vec::with_capacity(changes.len());

@@ -185,7 +185,7 @@ impl<'a> Known<'a> {
     }
 
     /// As the probe itself reads it on the user's clean rows, where there is a reading before the first step.
-    fn base_score(&self) -> Option<f64> {
+    pub(crate) fn base_score(&self) -> Option<f64> {
         let first = self.readings.first().filter(|reading| reading.step == 0);
         let read = first.map(|reading| reading.features.get("eval_score")).filter(|score| score.is_finite());
         read.or(self.base_score)

@@ -30,7 +30,7 @@ after(() => daemon?.kill());
 
 const shows = (page, selector, pattern) => page.waitForFunction(([where, source]) => new RegExp(source, "s").test(document.querySelector(where)?.textContent ?? ""), [selector, pattern.source], PATIENCE);
 const stepOf = async (page) => Number(/Step ([\d,]+)/.exec(await page.innerText("#probe-state"))?.[1]?.replaceAll(",", ""));
-const goesBeyond = (page, step) => page.waitForFunction((least) => Number(/Step ([\d,]+)/.exec(document.querySelector("#probe-state")?.textContent ?? "")?.[1]?.replaceAll(",", "")) > least, step, PATIENCE);
+const goesBeyond = (page, step) => page.waitForFunction((least) => Number(/Step ([\d,]+)/.exec(document.querySelector("#probe-state span")?.textContent ?? "")?.[1]?.replaceAll(",", "")) > least, step, PATIENCE);
 
 /** Every file of the folder below. */
 const filesOf = (folder) => readdirSync(folder, { recursive: true }).map((name) => join(folder, name));

@@ -50,7 +50,7 @@ function watch() {
     }
   };
   new MutationObserver(() => {
-    const step = Number(/Step ([\d,]+)/.exec(document.querySelector("#probe-state")?.textContent ?? "")?.[1]?.replaceAll(",", ""));
+    const step = Number(/Step ([\d,]+)/.exec(document.querySelector("#probe-state span")?.textContent ?? "")?.[1]?.replaceAll(",", ""));
     const logged = seen.logged.get(step);
     if (logged === undefined) return;
     seen.logged.delete(step);
@@ -79,7 +79,7 @@ const before = await heapMegabytes();
 for (const [name, value] of Object.entries({ learning_rate: "0.002", batch_size: "4", rank: "4", sequence_length: "64", epochs: "300", steps: String(steps) })) await page.fill(`#probe-${name}`, value);
 await page.click("#start-probe");
 const reaches = (step) => page.waitForFunction((least) => {
-  const text = document.querySelector("#probe-state")?.textContent ?? "";
+  const text = document.querySelector("#probe-state span")?.textContent ?? "";
   return Number(/(?:Step|after) ([\d,]+)/.exec(text)?.[1]?.replaceAll(",", "")) >= least;
 }, step, PATIENCE);
 const heaps = [];
@@ -94,5 +94,5 @@ console.log(`from the log to the page: ${told(heard)}`);
 console.log(`from the log to the screen: ${told(drawn)}`);
 console.log(`memory of the page's heap after collection, MB: ${before.toFixed(1)} before the probe, then by step ${heaps.join(", ")}`);
 await browser.close();
-await daemon.kill();
-rmSync(folder, { recursive: true, force: true });
+await daemon.kill("SIGTERM");
+rmSync(folder, { recursive: true, force: true, maxRetries: 20 });

@@ -25,10 +25,12 @@ export interface LiveView {
 }
 
 const MOST_DRAWN_STEPS = 1200;
+const RESTS_A_DRAWING = 4;
 
 export function liveView(title: string, course: Course, handlers: LiveHandlers): LiveView {
   let forecast: { steps: ByStep[]; threshold: number | null } | null = null;
   let isDrawing = false;
+  let restedAt = 0;
   const state = h("p", { id: "probe-state", class: "facts", role: "status" });
   const note = h("p", { class: "note", id: "probe-note" });
   const aside = h("p", { class: "note", id: "probe-aside", hidden: true });
@@ -112,27 +114,34 @@ export function liveView(title: string, course: Course, handlers: LiveHandlers):
     return now.next_probe_steps === null ? "More steps are not expected to be worth their price" : `More steps are worth their price: the next reading that may change the forecast is at step ${count(now.next_probe_steps)}`;
   }
 
+  /** Long courses take long to draw: four times as long is left to what arrives meanwhile. */
   function draw(): void {
     if (isDrawing) return;
     isDrawing = true;
-    requestAnimationFrame(() => {
-      isDrawing = false;
-      replace(state, words().map((word) => h("span", { class: course.end === "failed" ? "status bad" : course.end ? "status good" : null }, word)));
-      loss.update(lossOptions());
-      norm.update(small("Gradient norm", "before clipping", 3, "norm", (step) => step.gradient_norm));
-      consistency.update(small("Gradient consistency", "cosine between the gradients of both halves of a batch", 4, "cosine", (step) => step.gradient_cosine));
-      scorePlace.hidden = readingsOf("eval_score").length === 0;
-      if (!scorePlace.hidden) score.update(scoreOptions());
-      aside.textContent = asideWords(course);
-      aside.hidden = aside.textContent === "";
-      worth.textContent = worthWords();
-      fanPlace.hidden = forecast === null;
-      if (!fanPlace.hidden) fan.update(fanOptions());
-      replace(log, course.log.filter((line) => line.level !== "info").slice(-5).map((line) => h("li", { class: line.level === "error" ? "bad" : null }, line.text)));
-      stop.hidden = cancel.hidden = course.end !== null;
-      save.hidden = course.end === null || course.readings.length === 0;
-      if (course.end !== null) replace(result, resultView(course));
-    });
+    const rest = restedAt - performance.now();
+    if (rest > 0) setTimeout(() => requestAnimationFrame(drawNow), rest);
+    else requestAnimationFrame(drawNow);
+  }
+
+  function drawNow(): void {
+    const began = performance.now();
+    isDrawing = false;
+    replace(state, words().map((word) => h("span", { class: course.end === "failed" ? "status bad" : course.end ? "status good" : null }, word)));
+    loss.update(lossOptions());
+    norm.update(small("Gradient norm", "before clipping", 3, "norm", (step) => step.gradient_norm));
+    consistency.update(small("Gradient consistency", "cosine between the gradients of both halves of a batch", 4, "cosine", (step) => step.gradient_cosine));
+    scorePlace.hidden = readingsOf("eval_score").length === 0;
+    if (!scorePlace.hidden) score.update(scoreOptions());
+    aside.textContent = asideWords(course);
+    aside.hidden = aside.textContent === "";
+    worth.textContent = worthWords();
+    fanPlace.hidden = forecast === null;
+    if (!fanPlace.hidden) fan.update(fanOptions());
+    replace(log, course.log.filter((line) => line.level !== "info").slice(-5).map((line) => h("li", { class: line.level === "error" ? "bad" : null }, line.text)));
+    stop.hidden = cancel.hidden = course.end !== null;
+    save.hidden = course.end === null || course.readings.length === 0;
+    if (course.end !== null) replace(result, resultView(course));
+    restedAt = performance.now() + RESTS_A_DRAWING * (performance.now() - began);
   }
 
   draw();

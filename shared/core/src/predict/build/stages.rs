@@ -23,13 +23,8 @@ impl Division {
     pub fn of(train: &AnytimeTable) -> Self {
         let mut division = Self { gate: Gate::Stage(0), names: Vec::new() };
         let plan = division.stage("before any probe, file and recipe alone");
-        let plan = match train.table.column_index(OF_THE_ROWS) {
-            Some(column) if count(train, Knowledge::Rows) >= FEWEST_ROWS => {
-                let rows = division.stage("before any probe, evaluation rows at hand");
-                Gate::choose(column as u32, missing(), plan, rows)
-            }
-            _ => plan,
-        };
+        let name = "before any probe, evaluation rows at hand";
+        let plan = division.where_told(train, OF_THE_ROWS, &[Knowledge::Rows], name, plan);
         let plan = match train.table.column_index("proxy_held_out_loss") {
             Some(column) if count(train, Knowledge::BlindProxy) >= FEWEST_ROWS => {
                 let proxy = division.proxy(train);
@@ -40,17 +35,17 @@ impl Division {
         let before = match train.table.column_index("base_score") {
             Some(column) if count(train, Knowledge::Base) >= FEWEST_ROWS => {
                 let base = division.stage("before any probe");
-                let base = division.proxy_base(train, base);
+                // Among runs that have no smaller model's probe its word would be lost.
+                let name = "a smaller model's probe, base score known";
+                let base =
+                    division.where_told(train, "proxy_eval_score", &[Knowledge::ProxyBase], name, base);
                 Gate::choose(column as u32, missing(), plan, base)
             }
             _ => plan,
         };
-        let before = division.finished(
-            train,
-            before,
-            &[Knowledge::Finished, Knowledge::FinishedBase],
-            "a smaller model's finished run",
-        );
+        let finished = [Knowledge::Finished, Knowledge::FinishedBase];
+        let name = "a smaller model's finished run";
+        let before = division.where_told(train, FINISHED, &finished, name, before);
         let Some(step) = train.table.column_index("probe_step") else {
             return Self { gate: before, ..division };
         };
@@ -62,7 +57,7 @@ impl Division {
             (_, None, None) => return Self { gate: before, ..division },
         };
         let name = "own probe and a smaller model's finished run";
-        let probe = division.finished(train, probe, &[Knowledge::CleanFinished], name);
+        let probe = division.where_told(train, FINISHED, &[Knowledge::CleanFinished], name, probe);
         Self { gate: Gate::choose(step as u32, missing(), before, probe), ..division }
     }
 
@@ -73,32 +68,23 @@ impl Division {
 
     fn proxy(&mut self, train: &AnytimeTable) -> Gate {
         let blind = self.stage("a smaller model's probe, no clean rows");
-        match train.table.column_index("proxy_eval_score") {
-            Some(column) if count(train, Knowledge::Proxy) >= FEWEST_ROWS => {
-                let clean = self.stage("a smaller model's probe");
-                Gate::choose(column as u32, missing(), blind, clean)
-            }
-            _ => blind,
-        }
+        self.where_told(train, "proxy_eval_score", &[Knowledge::Proxy], "a smaller model's probe", blind)
     }
 
-    /// The base score is known: among runs that have no smaller model's probe its word would be lost.
-    fn proxy_base(&mut self, train: &AnytimeTable, base: Gate) -> Gate {
-        match train.table.column_index("proxy_eval_score") {
-            Some(column) if count(train, Knowledge::ProxyBase) >= FEWEST_ROWS => {
-                let both = self.stage("a smaller model's probe, base score known");
-                Gate::choose(column as u32, missing(), base, both)
-            }
-            _ => base,
-        }
-    }
-
-    fn finished(&mut self, train: &AnytimeTable, others: Gate, known: &[Knowledge], name: &str) -> Gate {
+    /// A stage of its own for candidates of whom `feature` is told, where enough rows are of these states.
+    fn where_told(
+        &mut self,
+        train: &AnytimeTable,
+        feature: &str,
+        known: &[Knowledge],
+        name: &str,
+        others: Gate,
+    ) -> Gate {
         let rows: usize = known.iter().map(|knowledge| count(train, *knowledge)).sum();
-        match train.table.column_index(FINISHED) {
+        match train.table.column_index(feature) {
             Some(column) if rows >= FEWEST_ROWS => {
-                let finished = self.stage(name);
-                Gate::choose(column as u32, missing(), others, finished)
+                let told = self.stage(name);
+                Gate::choose(column as u32, missing(), others, told)
             }
             _ => others,
         }

@@ -113,6 +113,8 @@ test("the candidate stands on the phase diagram, in the region of its regime", {
   const words = here.regime.replaceAll("-", " ");
   assert.match(await page.innerText("#regime .readout"), new RegExp(`^This candidate is ${words}: [\\d.]+ points of its error stay`));
   await page.click("#regime .as-table summary");
+  // Filled when the browser says that it stands open, which is after the click.
+  await page.waitForSelector("#regime .as-table tbody tr");
   assert.match(await page.innerText("#regime .as-table"), new RegExp(`regime\\s+${words}.*90 % between`, "s"));
   // The circle's centre lies in the region that has the regime's name, or on its border.
   const place = await page.evaluate(() => {

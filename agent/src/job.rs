@@ -4,7 +4,6 @@
 use std::path::Path;
 
 use anyhow::Result;
-use foretune_core::features::FeatureVector;
 use foretune_core::wire::EventBody;
 use foretune_engine::Trainer;
 use serde_json::Value;
@@ -18,15 +17,14 @@ pub fn begin(lock: &Path) -> Result<FileLock> {
     Ok(FileLock::take(lock, &format!("process {}", std::process::id()))?)
 }
 
-/// The header of the trace, with what a forecast and a chart need before the first step.
-pub fn tell_start(header: &Value, trainer: &Trainer, fixed: &FeatureVector) {
+/// The header of the trace, with what a chart needs before the first step.
+pub fn tell_start(header: &Value, trainer: &Trainer) {
     if !terminal::is_job() {
         return;
     }
     let mut told = header.clone();
     told["stop_after"] = trainer.options.stop_after.into();
     told["depths"] = trainer.options.depths.clone().into();
-    told["features"] = serde_json::to_value(fixed).expect("a feature vector is a table of numbers");
     terminal::event(&EventBody::Start(told));
 }
 

@@ -31,7 +31,7 @@ self.onmessage = async ({ data }) => {
   self.postMessage({ seconds: (performance.now() - started) / 1000 });
 };`;
 
-const built = buildProxy(false);
+const built = await buildProxy(false);
 const base = bundledModel();
 const files = {
   "/": ["text/html", "<!doctype html><title>proxy</title>"],

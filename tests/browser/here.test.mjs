@@ -28,13 +28,14 @@ const stage = suite(({ folder }) => {
   strange = syntheticPredictor(folder).predictor;
   const bundled = JSON.parse(foretune(["probe", data, "--model", "tiny", "--steps", "1", "--json"])).features.base_parameters;
   fitting = syntheticPredictor(folder, "of-the-bundled", (run) => ({ ...run, base_model: { ...run.base_model, name: "tiny", parameters: bundled } })).predictor;
-  // Of larger models, beside whose runs the bundled one was probed.
+  // Of larger models, beside whose runs the bundled one was probed and trained to the end.
   beside = syntheticPredictor(folder, "beside-the-bundled", (run) => ({ ...run, proxy: proxyOf(run), base_model: { ...run.base_model, parameters: 100 * bundled } })).predictor;
 });
 
-function proxyOf({ readings }) {
+function proxyOf({ readings, smaller_model_score: end }) {
   const { features } = readings.find(({ step }) => step === 100);
-  return Object.fromEntries(["eval_score", "eval_loss", "held_out_loss"].map((name) => [`proxy_${name}`, features[name]]));
+  const probed = Object.fromEntries(["eval_score", "eval_loss", "held_out_loss"].map((name) => [`proxy_${name}`, features[name]]));
+  return { ...probed, proxy_final_score: end };
 }
 
 async function checked(options = {}) {
@@ -116,6 +117,24 @@ test("a predictor of larger models takes the bundled one's probe as a smaller mo
   assert.notEqual(await page.innerText("#forecast-score"), before);
   await page.click("#leave-readings-out");
   await page.waitForFunction((score) => document.querySelector("#forecast-score")?.textContent === score, before);
+  await context.close();
+});
+
+test("the bundled model's whole run says how a smaller model's run ends, as on the command line", { timeout: 240_000 }, async () => {
+  const { context, page } = await checked({ predictor: beside });
+  await page.locator("#probe-here details").evaluate((details) => (details.open = true));
+  await page.fill("#probe-epochs", "0.4");
+  await page.check("#here-whole-run");
+  assert.match(await page.innerText("#probe-here"), /Go on to the end of the run, about 15 steps/);
+  await start(page);
+  await stateIs(page, /Done after \d+ steps/);
+  await page.waitForFunction(() => document.querySelector("#forecast-score") && !document.querySelector("#forecast-answer[aria-busy]"));
+  const lines = (await downloadText(page, "#save-trace")).trimEnd().split("\n").map((line) => JSON.parse(line));
+  const last = lines.findLast(({ type }) => type === "reading");
+  assert.equal(last.step, lines[0].total_steps);
+  const { features, forecast } = JSON.parse(await downloadText(page, "#save-forecast"));
+  assert.equal(features.proxy_final_score, last.features.eval_score);
+  assert.match(forecast.stage, /smaller model's finished run/);
   await context.close();
 });
 

@@ -4,14 +4,15 @@
     cargo build --release -p foretune-tests --example onnx_tool
     venv/bin/python tests/onnx/check_shap.py --release [--keep]
 
-Prints the largest difference (allowed: 1e-6) and microseconds a row of both, best of five. --keep writes
-the small fixture that the Rust tests read.
+Prints the largest difference (allowed: 1e-6) and microseconds a row of both and, with --release, of ours as
+WebAssembly in Chromium, best of five. --keep writes the small fixture that the Rust tests read.
 """
 
 import json
 import pathlib
 import subprocess
 import sys
+import tempfile
 import time
 
 import numpy as np
@@ -28,6 +29,15 @@ WIDTH = 30
 def tool(*words, rows=None):
     data = b"" if rows is None else rows.astype("<f8").tobytes()
     return subprocess.run([TOOL, *map(str, words)], input=data, capture_output=True, check=True).stdout
+
+
+def in_chromium(path, rows):
+    """Seconds for all rows, and what it answers."""
+    with tempfile.TemporaryDirectory() as folder:
+        given, answers = pathlib.Path(folder, "rows"), pathlib.Path(folder, "answers")
+        given.write_bytes(rows.astype("<f8").tobytes())
+        told = subprocess.run(["node", ROOT / "tests/bench/shap.mjs", path, given, answers], capture_output=True, check=True, text=True).stdout
+        return json.loads(told)["seconds"], np.frombuffer(answers.read_bytes(), "<f8").reshape(len(rows), WIDTH + 1)
 
 
 def as_shap_trees(path):
@@ -100,6 +110,12 @@ def main():
         own = best(lambda: float(np.frombuffer(tool("time", path, rows=rows), "<f8")[0]))
         peer = best(lambda: explainer.shap_values(rows, check_additivity=False) is None or None)
         print(f"   {own:.2f} us a row, shap {peer:.2f}: {peer / own:.1f} times as fast, {len(rows)} rows, {trees} trees of depth {depth}, {'release' if RELEASE else 'dev'} build")
+        if RELEASE:
+            seconds, answered = in_chromium(path, rows)
+            same = float(np.abs(answered - found).max())
+            failed |= same > 1e-9
+            page = seconds / len(rows) * 1e6
+            print(f"   {page:.2f} us in Chromium: {peer / page:.1f} times as fast as shap; {'ok' if same <= 1e-9 else 'FAILED'}, from native {same:.1e}")
         if "--keep" in sys.argv and name == "shap_small":
             as_json = [[None if np.isnan(v) else float(v) for v in row] for row in rows[:20]]
             body = {"rows": as_json, "base": base, "contributions": theirs[:20].tolist()}

@@ -16,7 +16,7 @@ const FLAGS = ["--lr", "0.005", "--batch", "4", "--max-steps", "60", "--max-toke
 const COUNTED = /sparsity|score|accuracy|neighbour|grad_clip_share/;
 
 const folder = mkdtempSync(join(tmpdir(), "foretune-"));
-const built = buildProxy(false);
+const built = await buildProxy(false);
 const file = join(folder, "rows.jsonl");
 const evaluation = join(folder, "clean.jsonl");
 writeFileSync(file, taskRows(120));

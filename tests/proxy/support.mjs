@@ -11,8 +11,8 @@ export const ROOT = join(dirname(fileURLToPath(import.meta.url)), "../..");
 const WEB = join(ROOT, "web");
 
 /** Builds the package unless it is built, and says where it lies. */
-export function buildProxy(isDev) {
-  buildPackages(WEB, ["proxy"], isDev);
+export async function buildProxy(isDev) {
+  await buildPackages(WEB, ["proxy"], isDev);
   const folder = join(WEB, `.build/packages/${isDev ? "dev" : "release"}/proxy`);
   return { glue: join(folder, "proxy.js"), module: join(folder, "proxy_bg.wasm") };
 }

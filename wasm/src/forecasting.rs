@@ -280,9 +280,9 @@ pub fn qr_code(text: &str) -> Result<String, JsValue> {
     Ok(json!({ "path": code.svg_path(), "modules": code.size() }).to_string())
 }
 
-/// The readings of a trace file, as JSON.
+/// The readings of a trace file, and what it says of the rows that were set aside, as JSON.
 #[wasm_bindgen]
-pub fn trace_readings(text: &str) -> Result<String, JsValue> {
-    let readings = read_trace(text).map_err(Failure::from)?;
-    Ok(serde_json::to_string(&readings).map_err(Failure::mixed_builds)?)
+pub fn trace(text: &str) -> Result<String, JsValue> {
+    let trace = read_trace(text).map_err(Failure::from)?;
+    Ok(json!({ "readings": trace.readings, "aside": trace.aside }).to_string())
 }

@@ -3,6 +3,8 @@
 
 #[cfg(feature = "check")]
 mod advising;
+#[cfg(feature = "bench-shap")]
+mod bench_shap;
 #[cfg(feature = "check")]
 mod catalogue;
 #[cfg(feature = "check")]

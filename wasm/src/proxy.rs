@@ -26,6 +26,8 @@ use crate::source::{JsSource, SliceReader};
 struct Options {
     recipe: Recipe,
     steps: u64,
+    /// Beyond `steps`, until the run that the recipe describes is over.
+    to_the_end: bool,
     eval_rows: usize,
     mapping: Option<String>,
     /// Where there is no evaluation file.
@@ -34,7 +36,14 @@ struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { recipe: Recipe::default(), steps: 100, eval_rows: 500, mapping: None, set_aside: None }
+        Self {
+            recipe: Recipe::default(),
+            steps: 100,
+            to_the_end: false,
+            eval_rows: 500,
+            mapping: None,
+            set_aside: None,
+        }
     }
 }
 
@@ -101,7 +110,7 @@ pub struct ProxyProbe {
 
 #[wasm_bindgen]
 impl ProxyProbe {
-    /// `options` is JSON of `recipe`, `steps`, `eval_rows` and `mapping`.
+    /// `options` is JSON with the names of `Options`.
     #[wasm_bindgen(constructor)]
     pub fn new(
         config: &str,
@@ -145,7 +154,8 @@ impl ProxyProbe {
         let mapping = options.mapping.map(|text| Mapping::parse(&text)).transpose();
         let mapping = mapping.map_err(|error| Failure::new(error.to_string(), "Choose the columns again"))?;
         let base = Base::read(config, weights, tokenizer)?;
-        let wanted = (options.steps as usize).saturating_mul(recipe.batch_size).saturating_add(HELD_OUT_ROWS);
+        let steps = if options.to_the_end { usize::MAX } else { options.steps as usize };
+        let wanted = steps.saturating_mul(recipe.batch_size).saturating_add(HELD_OUT_ROWS);
         let sampling = Sampling::new(wanted, &recipe);
         let mapping = mapping.as_ref();
         let wish = options.set_aside.filter(|_| evaluation.is_none());
@@ -174,7 +184,11 @@ impl ProxyProbe {
             let opened = formats::open(JsSource::from(file.clone()))?;
             features.extend(evaluation_features(opened, mapping, aside)?);
         }
-        let options = RunOptions::probe(recipe, usable, options.steps);
+        let to_the_end = options.to_the_end;
+        let mut options = RunOptions::probe(recipe, usable, options.steps);
+        if to_the_end {
+            options.stop_after = options.total_steps;
+        }
         let mut start = json!({
             "type": "start", "trace_version": 1, "rows": usable, "skipped": dataset.skipped, "truncated": dataset.truncated,
             "sampled": train.len(), "held_out": held_out.len(), "evaluation": clean.len(),

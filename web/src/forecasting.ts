@@ -304,9 +304,15 @@ export class Predictors {
     return JSON.parse(await this.caller.call<string>("qrCode", text)) as { path: string; modules: number };
   }
 
-  async readings(text: string): Promise<Reading[]> {
-    return JSON.parse(await this.caller.call<string>("readings", text)) as Reading[];
+  async trace(text: string): Promise<Trace> {
+    return JSON.parse(await this.caller.call<string>("trace", text)) as Trace;
   }
+}
+
+export interface Trace {
+  readings: Reading[];
+  /** What its probe told of the rows that it had set aside; the file alone does not say which they were. */
+  aside: Features;
 }
 
 /** What could be read from the log of another program. */

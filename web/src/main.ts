@@ -7,7 +7,7 @@ import { CheckClient, type Recognised, type ReportMessage } from "./check-client
 import type { Answer, Offer } from "./choosing.js";
 import { h, replace } from "./dom.js";
 import { FixedFile } from "./fixes.js";
-import { type ImportedRun, Predictors, type Reading } from "./forecasting.js";
+import { type ImportedRun, Predictors, type Trace } from "./forecasting.js";
 import { forecastLink, readFragment, writeFragment, type Shared } from "./fragment.js";
 import { listenToKeys } from "./keyboard.js";
 import { keepOffline } from "./offline.js";
@@ -45,7 +45,7 @@ let view: ReportView | null = null;
 /** A report that came before the catalogue did. */
 let waiting: ReportMessage | null = null;
 /** Readings of a trace that came before its dataset did. */
-let readings: { name: string; list: Reading[] } | null = null;
+let trace: { name: string; read: Trace } | null = null;
 /** The file that is being looked at, as fixes would make it. */
 let fixedFile: FixedFile | null = null;
 /** The link that is being looked at. */
@@ -176,12 +176,12 @@ async function otherFile(chosen: File, { fileKind, words }: Recognised): Promise
       }));
     }
     case "trace": {
-      const list = await predictors.readings(await chosen.text());
-      return () => readingsArrived(chosen.name, list);
+      const read = await predictors.trace(await chosen.text());
+      return () => traceArrived(chosen.name, read);
     }
     default: {
       const runs = JSON.parse(await choosing.call<string>("imported", chosen.name, new Uint8Array(await chosen.arrayBuffer()))) as ImportedRun[];
-      return () => showOther(chosen.name, importedView(chosen.name, runs, { onAnother: showStart, onUse: (run) => readingsArrived(run.name, run.readings) }));
+      return () => showOther(chosen.name, importedView(chosen.name, runs, { onAnother: showStart, onUse: (run) => traceArrived(run.name, { readings: run.readings, aside: {} }) }));
     }
   }
 }
@@ -193,9 +193,9 @@ function predictorArrived(): void {
   say(`${predictors.held?.name ?? "The predictor"} is at hand: drop the dataset it is to judge`);
 }
 
-function readingsArrived(name: string, list: Reading[]): void {
-  readings = { name, list };
-  if (view?.forecast) return view.forecast.setReadings(name, list);
+function traceArrived(name: string, read: Trace): void {
+  trace = { name, read };
+  if (view?.forecast) return view.forecast.setTrace(name, read);
   showStart();
   say(`${name} is kept: drop the dataset it belongs to`);
 }
@@ -303,7 +303,7 @@ function showReport(message: ReportMessage): void {
     onForecast: () => agents.forecastChanged(),
     fixedFile,
   });
-  if (readings) view.forecast?.setReadings(readings.name, readings.list);
+  if (trace) view.forecast?.setTrace(trace.name, trace.read);
   replace(main, view.element);
   document.getElementById("verdict-line")?.focus({ preventScroll: true });
   if (shared.finding) view.findings.open(shared.finding);

@@ -132,7 +132,7 @@ pub fn run(arguments: &Probe) -> Result<Answer> {
     if let Some(aside) = &aside {
         fixed.extend(evaluation_features(&arguments.file, mapping, aside)?);
     }
-    let header = json!({
+    let mut header = json!({
         "type": "start",
         "trace_version": 1,
         "model": folder.name,
@@ -163,8 +163,9 @@ pub fn run(arguments: &Probe) -> Result<Answer> {
     let data = RunData { train, held_out, evaluation, general };
     let mut trainer = Trainer::new(folder.load(&load)?, data, options)?;
     fixed.set("trained_parameters", trainer.model.trained.parameters()?.len() as f64);
+    header["features"] = serde_json::to_value(&fixed)?;
     let checkpoint = arguments.out.as_deref().map(beside);
-    job::tell_start(&header, &trainer, &fixed);
+    job::tell_start(&header, &trainer);
     let run = Run { header, trace: arguments.out.clone(), checkpoint: checkpoint.clone() };
     let outcome = drive(&mut trainer, &run)?;
     if let Some(path) = checkpoint.filter(|path| trainer.stopped().is_some() && files::exists(path)) {

@@ -213,6 +213,7 @@ pub fn run(arguments: &Tune) -> Result<Answer> {
     let data = RunData { train, held_out, evaluation: dev.rows, general };
     let mut trainer = Trainer::new(folder.load(&load)?, data, options)?;
     fixed.set("trained_parameters", trainer.model.trained.parameters()?.len() as f64);
+    header["features"] = serde_json::to_value(&fixed)?;
     // Fresh adapters change nothing, so this is the base model's score.
     let base = examination.sit(&trainer)?;
     let out = arguments.out.as_deref();
@@ -220,7 +221,7 @@ pub fn run(arguments: &Tune) -> Result<Answer> {
         files::create_folder(folder)?;
     }
     let checkpoint = out.map(|folder| folder.join("checkpoint"));
-    job::tell_start(&header, &trainer, &fixed);
+    job::tell_start(&header, &trainer);
     let run =
         Run { header, trace: out.map(|folder| folder.join("trace.jsonl")), checkpoint: checkpoint.clone() };
     let outcome = drive(&mut trainer, &run)?;

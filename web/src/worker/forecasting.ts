@@ -1,6 +1,6 @@
 // Holds one predictor and answers for it: forecast, links, traces.
 
-import init, { features, Forecasting, qr_code, read_link, trace_readings, usual_aside } from "foretune-forecast";
+import init, { features, Forecasting, qr_code, read_link, trace, usual_aside } from "foretune-forecast";
 import { fetchBytes } from "./assets.js";
 import { answerWith } from "./answering.js";
 
@@ -43,5 +43,5 @@ answerWith("forecast", (module) => init({ module_or_path: module }), {
   makeLink: (request: string, about: string) => predictor().make_link(request, about),
   openLink: (text: string) => (held ? held.open_link(text) : read_link(text)),
   qrCode: (text: string) => qr_code(text),
-  readings: (text: string) => trace_readings(text),
+  trace: (text: string) => trace(text),
 });

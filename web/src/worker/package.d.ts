@@ -104,7 +104,7 @@ declare module "foretune-forecast" {
   /** All of these give JSON, but for links. */
   export function features(): string;
   export function read_link(text: string): string;
-  export function trace_readings(text: string): string;
+  export function trace(text: string): string;
   /** The drawing of a QR code, as an SVG path, and its width in modules. */
   export function qr_code(text: string): string;
   /** How many rows of so many are usually set aside. */

@@ -45,7 +45,7 @@ fn the_state_of_a_trainer_becomes_a_partial_trace() {
     assert!((at(35, "train_loss") - 2.0).abs() < 1e-12, "the last mean that was written");
     assert!((at(20, "avg_grad_norm") - 1.5).abs() < 1e-12);
     assert!(at(5, "train_loss").is_nan() && at(20, "eval_score").is_nan());
-    let again = crate::runs::read_trace(&run.trace()).unwrap();
+    let again = crate::runs::read_trace(&run.trace()).unwrap().readings;
     assert_eq!(again.len(), run.readings.len());
     assert_eq!(run.steps.last().unwrap().grad_norm, None);
 }

@@ -24,4 +24,4 @@ pub use record::{
     StepRecord,
 };
 pub use table::{AnytimeTable, Label, STATIC_ONLY_STEP, noise_floor, part_of};
-pub use trace::{TraceError, read_trace};
+pub use trace::{Trace, TraceError, read_trace};

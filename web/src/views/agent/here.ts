@@ -3,7 +3,7 @@
 import { BUNDLED } from "../../bundled-probe.js";
 import { asFailure } from "../../caller.js";
 import { h, replace } from "../../dom.js";
-import { bytes } from "../../numbers.js";
+import { bytes, count } from "../../numbers.js";
 import type { ProbeRequest } from "../../worker/probing.js";
 import { evaluationChoice } from "./evaluation.js";
 import { probeFields } from "./fields.js";
@@ -22,6 +22,8 @@ export function hereView(content: ProbeContent, onStart: (request: ProbeRequest)
   if (!BUNDLED.isBuilt) return null;
   const fields = probeFields({ sequence_length: LONGEST_ROW_TOKENS });
   const evaluation = evaluationChoice("here", content, "Where the predictor knows this model: at");
+  const wholeRun = h("input", { type: "checkbox", id: "here-whole-run", onchange: () => sayLength() });
+  const length = h("span", {});
   const told = h("p", { class: "note", role: "status" });
   const start = h("button", { type: "button", class: "primary", id: "start-here", onclick: () => void begin() }, "Probe the bundled model in this page");
   async function begin(): Promise<void> {
@@ -30,7 +32,7 @@ export function hereView(content: ProbeContent, onStart: (request: ProbeRequest)
       const { rank, ...recipe } = fields.recipe();
       const mapping = content.mapping();
       const setAside = evaluation.setAside();
-      const options = { recipe: { ...recipe, ...(rank ? { lora: { rank, alpha: 2 * rank } } : {}) }, steps: fields.steps(), ...(mapping ? { mapping } : {}), ...(setAside ? { set_aside: setAside } : {}) };
+      const options = { recipe: { ...recipe, ...(rank ? { lora: { rank, alpha: 2 * rank } } : {}) }, steps: fields.steps(), to_the_end: wholeRun.checked, ...(mapping ? { mapping } : {}), ...(setAside ? { set_aside: setAside } : {}) };
       onStart({ file: await content.file(), evaluation: content.evaluation(), options: JSON.stringify(options) });
       replace(told);
     } catch (thrown) {
@@ -39,12 +41,20 @@ export function hereView(content: ProbeContent, onStart: (request: ProbeRequest)
     }
     start.disabled = false;
   }
+  /** What the whole run takes, as the recipe stands. */
+  function sayLength(): void {
+    const { epochs = 1, batch_size: batch = 1 } = fields.recipe();
+    length.textContent = wholeRun.checked ? `, about ${count(Math.ceil((content.rowsValid * epochs) / batch))} steps` : "";
+  }
+  for (const field of fields.elements) field.addEventListener("change", sayLength);
   const element = h("div", { id: "probe-here" },
     h("h3", {}, "Without an agent: the bundled tiny model, in this page"),
     h("p", {}, "A real training of the smallest model there is, on your rows, in a worker of this page. It shows whether there is something to learn in them, how fast, and how much their answers contradict each other."),
     h("p", {}, "It is not your model's probe: a larger model begins better and learns otherwise. So its readings go to the forecast only where the predictor was fitted on probes of this very model."),
     h("details", {}, h("summary", {}, "Recipe of the probe"), h("div", { class: "recipe" }, fields.elements)),
     evaluation.element,
+    h("p", { class: "choose" }, h("span", { class: "wish" }, wholeRun, h("label", { for: wholeRun.id }, "Go on to the end of the run", length))),
+    h("p", { class: "note" }, "Shows whether the forecast comes true. To a predictor of larger models, how a smaller model's run ends says more than its first steps do."),
     h("p", { class: "actions" }, start, h("span", { class: "note" }, `loads ${bytes(BUNDLED.bytes)} of this page once, works offline afterwards, and ends when you leave the page`)), told);
   return { element, refresh: evaluation.refresh };
 }

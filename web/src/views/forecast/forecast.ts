@@ -3,7 +3,7 @@
 import { asFailure } from "../../caller.js";
 import { h, replace, section } from "../../dom.js";
 import type { FixedFile } from "../../fixes.js";
-import type { AfterReadings, Certainty, Features, Forecasted, ForecastRequest, Predictors, Reading } from "../../forecasting.js";
+import type { AfterReadings, Certainty, Features, Forecasted, ForecastRequest, Predictors, Reading, Trace } from "../../forecasting.js";
 import { counted, listed, points } from "../../numbers.js";
 import { ownRuns } from "../../own-runs.js";
 import type { Report } from "../../report.js";
@@ -18,7 +18,7 @@ export interface ForecastView {
   element: HTMLElement;
   /** Another predictor is held now. */
   predictorChanged(): void;
-  setReadings(name: string, readings: Reading[]): void;
+  setTrace(name: string, trace: Trace): void;
   /** The same, and the forecast after each of them; null without a predictor. Those of the bundled model are
    * used where the predictor was fitted on it, or beside it. */
   withReadings(name: string, readings: Reading[], plan: Features | null, isBundled: boolean): Promise<AfterReadings | null>;
@@ -38,6 +38,8 @@ export interface ForecastHandlers {
 interface Held {
   name: string;
   list: Reading[];
+  /** Of the rows that a probe from elsewhere had set aside. */
+  aside: Features;
   plan: Features | null;
   isBundled: boolean;
   /** A smaller model's probe to this predictor, which knows larger ones. */
@@ -83,7 +85,7 @@ export function forecastView(report: Report, { predictors, onPredictor, onForeca
     const cost = (input: HTMLInputElement): number => (input.value !== "" && Number(input.value) >= 0 ? Number(input.value) : 1);
     return {
       // A probe tells its own recipe and model: they are what its readings belong to.
-      features: { ...of.features, ...readings?.plan, ...(readings?.isProxy ? { base_parameters: chosen?.baseParameters ?? null } : {}) },
+      features: { ...of.features, ...readings?.aside, ...readings?.plan, ...(readings?.isProxy ? { base_parameters: chosen?.baseParameters ?? null } : {}) },
       rows_valid: readings?.plan ? null : of.rows_valid,
       recipe: readings?.plan ? null : chosen?.recipe ?? null,
       tokens_total: of.description.histograms.tokens_total,
@@ -199,12 +201,12 @@ export function forecastView(report: Report, { predictors, onPredictor, onForeca
     element,
     certainty: async () => (predictors.held && controls ? predictors.certainty(request()) : undefined),
     predictorChanged: () => void show(),
-    setReadings(name, list) {
-      held = { name, list, plan: null, isBundled: false, isProxy: false };
+    setTrace(name, { readings: list, aside }) {
+      held = { name, list, aside, plan: null, isBundled: false, isProxy: false };
       void show();
     },
     async withReadings(name, list, plan, isBundled) {
-      held = { name, list, plan, isBundled, isProxy: false };
+      held = { name, list, aside: {}, plan, isBundled, isProxy: false };
       if (!predictors.held || !controls) return null;
       const unfit = await takeUp();
       if (unfit) return { note: `Not used for the forecast: ${unfit}` };

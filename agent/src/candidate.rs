@@ -122,6 +122,7 @@ pub fn set_aside_by(path: &Path) -> Result<Option<SetAside>> {
 
 /// The readings of a trace, in the order of their steps.
 pub fn readings(path: &Path) -> Result<Vec<Reading>> {
-    let trace = read_trace(&files::read_text(path)?).with_context(|| format!("the trace {}", path.display()))?;
+    let trace =
+        read_trace(&files::read_text(path)?).with_context(|| format!("the trace {}", path.display()))?;
     Ok(trace.readings)
 }

@@ -106,6 +106,32 @@ test("where the predictor knows the bundled model its forecast goes along, until
   await context.close();
 });
 
+test("a run that went to its end stands beside its forecast, which stays that of the readings before", { timeout: 240_000 }, async () => {
+  const { context, page } = await checked({ predictor: fitting });
+  await page.locator("#probe-here details").evaluate((details) => (details.open = true));
+  await page.fill("#probe-epochs", "0.4");
+  await page.check("#here-whole-run");
+  await start(page);
+  await stateIs(page, /Done after 54 steps/);
+  await page.waitForSelector("#forecast-ended");
+  const lines = (await downloadText(page, "#save-trace")).trimEnd().split("\n").map((line) => JSON.parse(line));
+  const last = lines.findLast(({ type }) => type === "reading");
+  const { forecast, ended, features } = JSON.parse(await downloadText(page, "#save-forecast"));
+  assert.deepEqual(ended, { step: lines[0].total_steps, score: last.features.eval_score });
+  assert.ok(features.probe_step < ended.step);
+  const inside = ended.score >= forecast.interval[0] && ended.score <= forecast.interval[1];
+  assert.match(await page.innerText("#forecast-ended"), new RegExp(`${inside ? "inside" : "outside"} its interval`));
+  assert.match(await page.innerText("#probe-live"), /It ended at [\d.]+; the last forecast was/);
+  assert.equal(Number(await page.inputValue("#true-score")).toFixed(1), ended.score.toFixed(1));
+  const trace = join(stage.folder, "whole.trace");
+  writeFileSync(trace, lines.map((line) => `${JSON.stringify(line)}\n`).join(""));
+  const flags = ["--eval", clean, "--model", "tiny", "--lr", "0.005", "--batch", "4", "--rank", "4", "--max-tokens", "64", "--epochs", "0.4"];
+  const native = JSON.parse(foretune(["forecast", data, "--predictor", fitting, "--trace", trace, "--json", ...flags]));
+  assert.deepEqual(native.ended, ended);
+  assert.ok(Math.abs(native.score - forecast.score) < 1e-9, `${native.score}, in the page ${forecast.score}`);
+  await context.close();
+});
+
 test("a predictor of larger models takes the bundled one's probe as a smaller model's", { timeout: 240_000 }, async () => {
   const { context, page } = await checked({ predictor: beside });
   const before = await page.innerText("#forecast-score");
@@ -125,7 +151,7 @@ test("the bundled model's whole run says how a smaller model's run ends, as on t
   await page.locator("#probe-here details").evaluate((details) => (details.open = true));
   await page.fill("#probe-epochs", "0.4");
   await page.check("#here-whole-run");
-  assert.match(await page.innerText("#probe-here"), /Go on to the end of the run, about 15 steps/);
+  assert.match(await page.innerText("#probe-here"), /Go on to the end of the run, at most 15 steps/);
   await start(page);
   await stateIs(page, /Done after \d+ steps/);
   await page.waitForFunction(() => document.querySelector("#forecast-score") && !document.querySelector("#forecast-answer[aria-busy]"));

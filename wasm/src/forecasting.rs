@@ -7,6 +7,7 @@ use foretune_core::features::{FEATURES, FeatureVector};
 use foretune_core::links::preview::Preview;
 use foretune_core::links::{About, Link, LinkError, predictor_hash, qr};
 use foretune_core::predict::changes::cheap_changes;
+use foretune_core::predict::outcome::{self, Outcome};
 use foretune_core::predict::predictor::{Forecast, ForecastOptions, Predictor};
 use foretune_core::predict::verdict::MistakeCosts;
 use foretune_core::runs::{
@@ -87,8 +88,11 @@ impl Request {
         ForecastOptions { threshold: self.threshold, costs: self.costs, ..ForecastOptions::default() }
     }
 
-    fn known<'a>(&'a self, plan: &'a FeatureVector) -> Known<'a> {
-        Known { readings: &self.readings, ..Link::known(plan, self.base_score) }
+    /// What is known before the end of the run, and how it ended where that is known too.
+    fn known<'a>(&'a self, predictor: &Predictor, plan: &'a FeatureVector) -> (Known<'a>, Option<Outcome>) {
+        let known = Link::known(plan, self.base_score);
+        let (readings, ended) = outcome::divide(predictor.card.as_ref(), &self.readings, known.total_steps);
+        (Known { readings, ..known }, ended)
     }
 }
 
@@ -147,22 +151,23 @@ impl Forecasting {
         json!({ "hash": self.hash, "names": self.predictor.names, "card": card }).to_string()
     }
 
-    /// The forecast, its cheap changes, and the values it was made from.
+    /// The forecast, its cheap changes, the values it was made from, and how the run ended where it has.
     pub fn forecast(&self, request: &str) -> Result<String, JsValue> {
         let request = Request::read(request)?;
         let plan = request.plan();
-        let known = request.known(&plan);
+        let (known, ended) = request.known(&self.predictor, &plan);
         let vector = latest(&known);
         let forecast = self.predictor.forecast(&vector, &request.options()).map_err(Failure::from)?;
         let changes = self.predictor.what_if(&known, &cheap_changes(&plan)).map_err(Failure::from)?;
-        Ok(json!({ "forecast": forecast, "what_if": changes, "features": vector }).to_string())
+        Ok(json!({ "forecast": forecast, "what_if": changes, "features": vector, "ended": ended })
+            .to_string())
     }
 
     /// Where the candidate stands on the phase diagram, and the diagram; `null` where the card does not tell.
     pub fn phase(&self, request: &str) -> Result<String, JsValue> {
         let request = Request::read(request)?;
         let plan = request.plan();
-        let known = request.known(&plan);
+        let (known, _) = request.known(&self.predictor, &plan);
         let vector = latest(&known);
         let phase = self.predictor.phase(&vector, &request.options()).map_err(Failure::from)?;
         Ok(json!(phase.map(|phase| phase.map())).to_string())
@@ -172,7 +177,7 @@ impl Forecasting {
     pub fn by_step(&self, request: &str) -> Result<String, JsValue> {
         let request = Request::read(request)?;
         let plan = request.plan();
-        let known = request.known(&plan);
+        let (known, _) = request.known(&self.predictor, &plan);
         let mut points = Vec::with_capacity(known.readings.len() + 1);
         for seen in 0..=known.readings.len() {
             let vector = known.at(known.most(seen), seen);
@@ -190,7 +195,8 @@ impl Forecasting {
     pub fn certainty(&self, request: &str) -> Result<String, JsValue> {
         let request = Request::read(request)?;
         let plan = request.plan();
-        let certainty = self.predictor.certainty(&request.known(&plan)).map_err(Failure::from)?;
+        let certainty =
+            self.predictor.certainty(&request.known(&self.predictor, &plan).0).map_err(Failure::from)?;
         Ok(json!(certainty).to_string())
     }
 
@@ -235,7 +241,7 @@ impl Forecasting {
         let told: Told = serde_json::from_str(about).map_err(Failure::mixed_builds)?;
         let about = About { model: told.model, fingerprint: told.fingerprint, name: told.name };
         let plan = request.plan();
-        let known = request.known(&plan);
+        let (known, _) = request.known(&self.predictor, &plan);
         let vector = latest(&known);
         let made = Link::make(&self.predictor, self.hash.clone(), &vector, &request.options(), about);
         Ok(made?)

@@ -3,7 +3,7 @@
 
 use foretune_core::check::{Aside, Fate, TooFewClean, Wish, evaluation_features};
 use foretune_core::formats;
-use foretune_core::runs::HELD_OUT_ROWS;
+use foretune_core::runs::{HELD_OUT_ROWS, trained_rows};
 use foretune_core::schema::Mapping;
 use foretune_core::tokenizer::ModelTokenizer;
 use foretune_engine::rows::{self, Dataset, Sampling};
@@ -178,14 +178,14 @@ impl ProxyProbe {
         let (held_out, train) = rows::split(dataset.rows, usable);
         let mut encode = |text: &str| base.encode(text);
         let general = rows::general_rows(&mut encode, recipe.sequence_length)?;
-        let mut features = recipe.features(usable);
+        let mut features = recipe.features(trained_rows(usable));
         features.set("base_parameters", base.parameters as f64);
         if let Some(aside) = &aside {
             let opened = formats::open(JsSource::from(file.clone()))?;
             features.extend(evaluation_features(opened, mapping, aside)?);
         }
         let to_the_end = options.to_the_end;
-        let mut options = RunOptions::probe(recipe, usable, options.steps);
+        let mut options = RunOptions::probe(recipe, trained_rows(usable), options.steps);
         if to_the_end {
             options.stop_after = options.total_steps;
         }

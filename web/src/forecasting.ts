@@ -45,6 +45,13 @@ export interface Forecasted {
   what_if: WhatIf[];
   /** The values it was made from. */
   features: Features;
+  /** How the run ended, where it was read to its end; the forecast is of the readings before. */
+  ended: Ended | null;
+}
+
+export interface Ended {
+  step: number;
+  score: number;
 }
 
 export interface Card {
@@ -129,7 +136,7 @@ export interface PhaseMap {
 }
 
 /** The forecast after each reading of a probe, or why they say nothing to the predictor at hand. */
-export type AfterReadings = { steps: ByStep[]; threshold: number | null } | { note: string };
+export type AfterReadings = { steps: ByStep[]; threshold: number | null; ended: Ended | null } | { note: string };
 
 export interface OpenedLink {
   opened: {

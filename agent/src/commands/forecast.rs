@@ -8,6 +8,7 @@ use foretune_core::check::Wish;
 use foretune_core::features::{self, FeatureVector};
 use foretune_core::links::{Link, predictor_hash};
 use foretune_core::predict::changes::cheap_changes;
+use foretune_core::predict::outcome::{self, Outcome};
 use foretune_core::predict::predictor::{self, ForecastOptions, Predictor, WhatIf};
 use foretune_core::predict::verdict::{MistakeCosts, Verdict};
 use foretune_core::runs::{Known, Reading, proxy_features};
@@ -78,7 +79,10 @@ pub struct Prepared {
     pub predictor: Predictor,
     pub predictor_hash: String,
     pub plan: Plan,
+    /// Before the end of the run.
     pub readings: Vec<Reading>,
+    /// How the run of the trace ended, where it was read to its end.
+    pub ended: Option<Outcome>,
     /// What a smaller model's probe says.
     pub proxy: Option<FeatureVector>,
     pub options: ForecastOptions,
@@ -134,10 +138,7 @@ impl Forecast {
         let eval = eval.map(|path| eval_index(path, mapping)).transpose()?;
         let candidate =
             Candidate { file, mapping, eval: eval.as_ref(), model: model.as_ref(), recipe: &recipe, fixes };
-        let readings = match &self.trace {
-            Some(path) => candidate::readings(path)?,
-            None => Vec::new(),
-        };
+        let readings = self.trace.as_deref().map(candidate::readings).transpose()?.unwrap_or_default();
         let options = ForecastOptions {
             threshold: self.threshold,
             costs: MistakeCosts { wasted_run: self.cost_wasted, missed_run: self.cost_missed },
@@ -148,7 +149,10 @@ impl Forecast {
             plan.fingerprint = candidate::fingerprint(&self.file, mapping)?;
         }
         let proxy = self.proxy.as_deref().map(|path| proxy_of(&predictor, path, &plan)).transpose()?;
-        Ok(Prepared { predictor, predictor_hash, plan, readings, proxy, options })
+        let total_steps = Link::known(&plan.features, None).total_steps;
+        let (before, ended) = outcome::divide(predictor.card.as_ref(), &readings, total_steps);
+        let readings = before.to_vec();
+        Ok(Prepared { predictor, predictor_hash, plan, readings, ended, proxy, options })
     }
 
     /// The file divided as the trace's probe divided it: what it trained on, and what it was judged by.
@@ -253,6 +257,7 @@ pub fn run(arguments: &Forecast) -> Result<Answer> {
     if arguments.json {
         let mut value = serde_json::to_value(&forecast)?;
         value["what_if"] = serde_json::to_value(&changes)?;
+        value["ended"] = serde_json::to_value(prepared.ended)?;
         if let Some((changes, unfixed, score)) = fixed {
             value["fixed"] =
                 json!({"changes": changes, "score_before": unfixed.score, "gain": score - unfixed.score});
@@ -270,8 +275,25 @@ pub fn run(arguments: &Forecast) -> Result<Answer> {
             ))?;
         }
         terminal::data(&text(&forecast, &vector, &changes))?;
+        if let Some(ended) = prepared.ended {
+            terminal::data(&ended_words(ended, &forecast))?;
+        }
     }
     Ok(answer(&forecast))
+}
+
+fn ended_words(ended: Outcome, forecast: &predictor::Forecast) -> String {
+    let place = match forecast.interval {
+        Some((low, high)) if (low..=high).contains(&ended.score) => ", inside its interval",
+        Some(_) => ", outside its interval",
+        None => "",
+    };
+    format!(
+        "the run has ended: {:.1} points at step {}, {:+.1} against this forecast of the readings before{place}",
+        ended.score,
+        ended.step,
+        ended.score - forecast.score
+    )
 }
 
 pub fn answer(forecast: &predictor::Forecast) -> Answer {

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::{Args, ValueEnum};
 use foretune_core::check::Fate;
 use foretune_core::features::FeatureVector;
-use foretune_core::runs::HELD_OUT_ROWS;
+use foretune_core::runs::{HELD_OUT_ROWS, trained_rows};
 use foretune_engine::selftest::self_test;
 use foretune_engine::{LoadOptions, RunData, RunOptions, Trainer};
 use serde_json::{Value, json};
@@ -119,15 +119,15 @@ pub fn run(arguments: &Probe) -> Result<Answer> {
     };
     let usable = usize::try_from(dataset.usable)?;
     let (held_out, train) = split(dataset.rows, usable);
-    let mut options = RunOptions::probe(recipe.clone(), usable, arguments.steps);
+    let mut options = RunOptions::probe(recipe.clone(), trained_rows(usable), arguments.steps);
     if arguments.stop == Stop::Never {
-        options.stop_after = arguments.steps.max(1);
+        options.stop_after = arguments.steps.clamp(1, options.total_steps);
     }
     options.recompute = arguments.recipe.recompute;
     if !device.is_cpu() {
         options.style = foretune_engine::BatchStyle::Packed { len: recipe.sequence_length.min(1024) };
     }
-    let mut fixed = recipe.features(usable);
+    let mut fixed = recipe.features(trained_rows(usable));
     fixed.set("base_parameters", folder.config.parameter_count() as f64);
     if let Some(aside) = &aside {
         fixed.extend(evaluation_features(&arguments.file, mapping, aside)?);

@@ -153,7 +153,7 @@ export class Agents {
       const found = await this.handlers.forecast(course.readings.map(({ step, features }) => ({ step, features })), (course.start?.["features"] as Features | undefined) ?? null, watching.own !== null);
       if (!found || this.watching !== watching) return;
       if ("note" in found) view.setNote(found.note);
-      else view.setForecast(found.steps, found.threshold);
+      else view.setForecast(found.steps, found.threshold, found.ended);
     } catch {
       // The forecast's own section says why there is none.
     }

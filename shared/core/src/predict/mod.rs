@@ -10,6 +10,7 @@ pub mod expression;
 pub mod fit;
 pub mod model;
 pub mod onnx;
+pub mod outcome;
 pub mod phase;
 pub mod predictor;
 pub mod recalibrate;

@@ -208,7 +208,7 @@ impl Predictor {
             next_probe_steps: None,
             notes: Vec::new(),
         };
-        self.add_uncertainty(&row, stage, vector.get("probe_step"), options, &mut forecast);
+        self.add_uncertainty(&row, stage, vector, options, &mut forecast);
         Ok(forecast)
     }
 
@@ -300,11 +300,12 @@ impl Predictor {
         &self,
         row: &[f64],
         stage: usize,
-        probe_step: f64,
+        vector: &FeatureVector,
         options: &ForecastOptions,
         forecast: &mut Forecast,
     ) {
         let score = forecast.score;
+        let (probe_step, total_steps) = (vector.get("probe_step"), vector.get("total_steps"));
         let Some(card) = &self.card else {
             forecast
                 .notes
@@ -314,7 +315,10 @@ impl Predictor {
         if let Some(phase) = self.phase_of(row, stage, score, probe_step, options) {
             let step = if probe_step.is_nan() { 0.0 } else { probe_step };
             forecast.regime = Some(phase.regime());
-            forecast.next_probe_steps = phase.curve.next_probe_step(step, &card.depths, phase.price);
+            // Behind the end of a short run there is nothing to read.
+            let is_within = |depth: &f64| total_steps.is_nan() || *depth < total_steps;
+            let depths: Vec<f64> = card.depths.iter().copied().filter(is_within).collect();
+            forecast.next_probe_steps = phase.curve.next_probe_step(step, &depths, phase.price);
         }
         let Some((calibrated, error)) = self.calibrated(row, stage, score, forecast.transfer.as_ref()) else {
             return;

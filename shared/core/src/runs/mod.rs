@@ -17,7 +17,9 @@ pub use derived::DERIVED_FROM_READINGS;
 pub(crate) use knowledge::{FINISHED, OF_THE_ROWS, is_proxy, needs_clean_rows};
 pub use knowledge::{Knowledge, Known, proxy_features};
 pub use metrics::Metrics;
-pub use plan::{HELD_OUT_ROWS, RecipeNumbers, Schedule, before_any_probe, held_out_rows, plan_features};
+pub use plan::{
+    HELD_OUT_ROWS, RecipeNumbers, Schedule, before_any_probe, held_out_rows, plan_features, trained_rows,
+};
 pub use read::{Place, RunsError, RunsReader, read_runs};
 pub use record::{
     DatasetRecord, Elsewhere, EvaluationRecord, ModelRecord, Part, Reading, RunRecord, SCHEMA_VERSION,

@@ -12,6 +12,11 @@ pub fn held_out_rows(usable: usize) -> usize {
     HELD_OUT_ROWS.min(usable / 10)
 }
 
+/// What is left of so many usable rows to train on: the steps and epochs of a run are counted over these.
+pub fn trained_rows(usable: usize) -> usize {
+    usable - held_out_rows(usable)
+}
+
 /// How the learning rate goes on after its warm-up.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -125,7 +130,7 @@ pub fn plan_features(
     rows_valid: usize,
     recipe: &RecipeNumbers,
 ) -> FeatureVector {
-    for (name, value) in recipe.features(rows_valid - held_out_rows(rows_valid)).iter() {
+    for (name, value) in recipe.features(trained_rows(rows_valid)).iter() {
         of_the_file.set(name, value);
     }
     of_the_file

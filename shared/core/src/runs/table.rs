@@ -42,6 +42,18 @@ impl Label {
         }
     }
 
+    /// What is forecast and in which unit, as a card names it.
+    pub fn target(self) -> &'static str {
+        match self {
+            Self::Score => "exact match, points",
+            Self::PGold => "mean probability of the right answer, points",
+        }
+    }
+
+    pub fn of_target(target: &str) -> Option<Self> {
+        [Self::Score, Self::PGold].into_iter().find(|label| label.target() == target)
+    }
+
     /// The same quantity read on clean rows while the run is under way.
     pub fn read_as(self) -> &'static str {
         match self {

@@ -44,7 +44,7 @@ export function hereView(content: ProbeContent, onStart: (request: ProbeRequest)
   /** What the whole run takes, as the recipe stands. */
   function sayLength(): void {
     const { epochs = 1, batch_size: batch = 1 } = fields.recipe();
-    length.textContent = wholeRun.checked ? `, about ${count(Math.ceil((content.rowsValid * epochs) / batch))} steps` : "";
+    length.textContent = wholeRun.checked ? `, at most ${count(Math.ceil(((content.rowsValid - (evaluation.setAside()?.rows ?? 0)) * epochs) / batch))} steps` : "";
   }
   for (const field of fields.elements) field.addEventListener("change", sayLength);
   const element = h("div", { id: "probe-here" },

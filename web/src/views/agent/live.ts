@@ -5,7 +5,7 @@ import { secondsAStep, traceOf, type Course } from "../../agent/course.js";
 import { liveLines, type LinesOptions, type PointXY } from "../../charts/lines.js";
 import { h, replace, section } from "../../dom.js";
 import { save as saveFile } from "../../downloads.js";
-import type { ByStep } from "../../forecasting.js";
+import type { ByStep, Ended } from "../../forecasting.js";
 import { count, counted, measure, points, seconds } from "../../numbers.js";
 
 export interface LiveHandlers {
@@ -19,7 +19,7 @@ export interface LiveView {
   element: HTMLElement;
   /** The course has changed. */
   draw(): void;
-  setForecast(steps: ByStep[], threshold: number | null): void;
+  setForecast(steps: ByStep[], threshold: number | null, ended: Ended | null): void;
   /** A quiet line, about the connection or what becomes of the readings. */
   setNote(words: string): void;
 }
@@ -28,7 +28,7 @@ const MOST_DRAWN_STEPS = 1200;
 const RESTS_A_DRAWING = 4;
 
 export function liveView(title: string, course: Course, handlers: LiveHandlers): LiveView {
-  let forecast: { steps: ByStep[]; threshold: number | null } | null = null;
+  let forecast: { steps: ByStep[]; threshold: number | null; ended: Ended | null } | null = null;
   let isDrawing = false;
   let restedAt = 0;
   const state = h("p", { id: "probe-state", class: "facts", role: "status" });
@@ -84,14 +84,16 @@ export function liveView(title: string, course: Course, handlers: LiveHandlers):
   function fanOptions(): LinesOptions {
     const steps = (forecast?.steps ?? []).map((at) => ({ ...at, x: at.step ?? -5 }));
     const last = steps.at(-1);
+    const ended = forecast?.ended;
     return {
       title: "Forecast of the final score, by step",
-      summary: last ? `Now ${points(last.score)} points${last.interval ? `, between ${points(last.interval[0])} and ${points(last.interval[1])}` : ""}` : "",
+      summary: last ? `${ended ? `It ended at ${points(ended.score)}; the last forecast was` : "Now"} ${points(last.score)} points${last.interval ? `, between ${points(last.interval[0])} and ${points(last.interval[1])}` : ""}` : "",
       note: "left of step 0: before any probe", x: { name: "step of the probe" }, y: { name: "points" }, height: 180,
       bands: [{ series: 1, points: steps.flatMap((at) => (at.interval ? [[at.x, at.interval[0], at.interval[1]] as const] : [])) }],
       lines: [
         { name: "forecast", series: 1, points: steps.map((at): PointXY => [at.x, at.score]), dots: true, label: true },
-        ...(forecast?.threshold != null && steps.length ? [{ name: "threshold", series: 2, dashed: true, label: true, points: [[steps[0]?.x ?? 0, forecast.threshold], [last?.x ?? 0, forecast.threshold]] as PointXY[] }] : []),
+        ...(ended ? [{ name: "how it ended", series: 3, dots: true, label: true, points: [[ended.step, ended.score]] as PointXY[] }] : []),
+        ...(forecast?.threshold != null && steps.length ? [{ name: "threshold", series: 2, dashed: true, label: true, points: [[steps[0]?.x ?? 0, forecast.threshold], [ended?.step ?? last?.x ?? 0, forecast.threshold]] as PointXY[] }] : []),
       ],
     };
   }
@@ -149,8 +151,8 @@ export function liveView(title: string, course: Course, handlers: LiveHandlers):
     element: section("probe-live", title, null, state, note, aside, worth, h("p", { class: "actions no-print" }, stop, cancel, save, h("span", { class: "choose" }, logarithmic, h("label", { for: "loss-log" }, "logarithmic loss"))),
       loss.element, h("div", { class: "columns" }, norm.element, consistency.element, scorePlace, fanPlace), log, result),
     draw,
-    setForecast(steps, threshold) {
-      forecast = { steps, threshold };
+    setForecast(steps, threshold, ended) {
+      forecast = { steps, threshold, ended };
       draw();
     },
     setNote(text) {

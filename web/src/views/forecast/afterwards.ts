@@ -5,7 +5,7 @@ import { asFailure } from "../../caller.js";
 import { h, replace, type Child } from "../../dom.js";
 import { save } from "../../downloads.js";
 import { stem } from "../../file-names.js";
-import type { Predictors } from "../../forecasting.js";
+import type { Ended, Predictors } from "../../forecasting.js";
 import { counted, measure, MISSING, points, signed } from "../../numbers.js";
 import { addRun, ownRuns, removeRun, type OwnRun } from "../../own-runs.js";
 import { evaluationWords } from "./answer.js";
@@ -13,8 +13,8 @@ import type { Shared } from "./share.js";
 
 export interface AfterwardsView {
   element: HTMLElement;
-  /** Another predictor is held, or another run was recorded. */
-  show(): void;
+  /** Another predictor is held, another run was recorded, or the run at hand has ended. */
+  show(ended: Ended | null): void;
 }
 
 export function afterwardsView(predictors: Predictors, content: () => Shared, onChange: () => void): AfterwardsView {
@@ -47,7 +47,17 @@ export function afterwardsView(predictors: Predictors, content: () => Shared, on
     replace(told, h("span", { class: "bad" }, failure.what), failure.todo ? ` ${failure.todo}` : "");
   });
 
-  function show(): void {
+  let offered = "";
+
+  /** The score of a run that ended here is offered; what someone typed stays. */
+  function offer(ended: Ended | null): void {
+    const own = ended ? String(Number(ended.score.toFixed(2))) : "";
+    if (score.value === offered) score.value = own;
+    offered = own;
+  }
+
+  function show(ended: Ended | null): void {
+    offer(ended);
     const { held } = predictors;
     const runs = held ? ownRuns(held.origin) : [];
     const inside = runs.filter(({ interval, truth }) => interval && truth >= interval[0] && truth <= interval[1]).length;

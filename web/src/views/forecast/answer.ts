@@ -4,7 +4,7 @@
 import { scoreAxis } from "../../charts/score-axis.js";
 import type { Feature } from "../../catalogue.js";
 import { h, type Child } from "../../dom.js";
-import type { Card, Features, Forecast, WhatIf } from "../../forecasting.js";
+import type { Card, Ended, Features, Forecast, WhatIf } from "../../forecasting.js";
 import { count, listed, measure, percent, points, signed } from "../../numbers.js";
 import { reasonsView } from "./reasons.js";
 
@@ -15,6 +15,8 @@ export interface AnswerContent {
   threshold: number | null;
   card: Card | null;
   known: Feature[];
+  /** The run's own end, where it is known. */
+  ended?: Ended | null;
   /** To compare the forecast with. */
   beside?: { score: number; what: string };
 }
@@ -32,21 +34,29 @@ export function answerView(content: AnswerContent): HTMLElement {
   const interval = forecast.interval && forecast.coverage !== null ? `, ${percent(forecast.coverage)} between ${points(forecast.interval[0])} and ${points(forecast.interval[1])}` : ", its error unknown";
   const sentence = `${points(forecast.score)} points${interval}`;
   const score = content.features["base_score"] ?? null;
+  const { ended } = content;
+  const beside = ended ? { score: ended.score, what: "how it ended" } : content.beside;
   return h("div", { class: "columns forecast-answer" },
     h("div", {},
       h("p", { class: `score ${forecast.in_distribution ? "" : "muted"}`, id: "forecast-score" }, points(forecast.score), h("span", { class: "unit" }, " points")),
       h("p", { id: "forecast-sentence" }, sentence),
+      ended && h("p", { id: "forecast-ended" }, endedWords(ended, forecast)),
       h("p", { class: "note" }, evaluationWords(card)),
       verdictLine(forecast, threshold),
       scoreAxis({
         score: forecast.score, interval: forecast.interval, threshold, baseScore: score, inDistribution: forecast.in_distribution, summary: sentence,
-        range: card ? card.score_range : [0, 100], ...(content.beside ? { beside: content.beside } : {}),
+        range: card ? card.score_range : [0, 100], ...(beside ? { beside } : {}),
       }),
       outsideView(forecast),
       remarks(forecast),
       changes(content.whatIf)),
     reasonsView(forecast, content.features, content.known),
   );
+}
+
+function endedWords(ended: Ended, { score, interval }: Forecast): string {
+  const place = interval ? (ended.score >= interval[0] && ended.score <= interval[1] ? ", inside its interval" : ", outside its interval") : "";
+  return `The run has ended: ${points(ended.score)} points at step ${count(ended.step)}, ${signed(ended.score - score)} against this forecast of the readings before${place}`;
 }
 
 function verdictLine(forecast: Forecast, threshold: number | null): Child {

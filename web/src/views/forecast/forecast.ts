@@ -135,7 +135,7 @@ export function forecastView(report: Report, { predictors, onPredictor, onForeca
       traceNote.hidden = held === null || usable() !== readings;
       announced.textContent = `Forecast ${points(forecasted.forecast.score)} points`;
       const card = predictors.held?.file.card ?? null;
-      replace(answer, answerView({ forecast: forecasted.forecast, features: forecasted.features, whatIf: forecasted.what_if, threshold: asked.threshold, card, known: features, ...besideOf(predictors.held?.origin, report.file.fingerprint) }), phase && regimeView(phase));
+      replace(answer, answerView({ forecast: forecasted.forecast, features: forecasted.features, whatIf: forecasted.what_if, threshold: asked.threshold, card, known: features, ended: forecasted.ended, ...besideOf(predictors.held?.origin, report.file.fingerprint) }), phase && regimeView(phase));
     } catch (thrown) {
       if (own !== last) return;
       const failure = asFailure(thrown);
@@ -143,7 +143,7 @@ export function forecastView(report: Report, { predictors, onPredictor, onForeca
     }
     answer.removeAttribute("aria-busy");
     share.changed();
-    afterwards.show();
+    afterwards.show(shown?.ended ?? null);
     onForecast();
   }
 
@@ -213,7 +213,8 @@ export function forecastView(report: Report, { predictors, onPredictor, onForeca
       void ask();
       if (readings?.isProxy) return { note: "Used for the forecast as a smaller model's probe" };
       const asked = request(report, readings);
-      return { steps: await predictors.byStep(asked), threshold: asked.threshold };
+      const [steps, { ended }] = await Promise.all([predictors.byStep(asked), predictors.forecast(asked)]);
+      return { steps, threshold: asked.threshold, ended };
     },
   };
 }

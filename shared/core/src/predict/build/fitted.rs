@@ -196,10 +196,7 @@ fn card(runs: &[RunRecord], train: &AnytimeTable, options: &BuildOptions) -> Car
         version: CARD_VERSION,
         features,
         stages: Vec::new(),
-        target: match options.label {
-            Label::Score => "exact match, points".into(),
-            Label::PGold => "mean probability of the right answer, points".into(),
-        },
+        target: options.label.target().into(),
         base_models,
         evaluations: distinct(|run| run.evaluation.name.clone()),
         harness: distinct(|run| run.evaluation.harness.clone()).join(", "),

@@ -110,7 +110,8 @@ test("a probe is watched live, survives a lost connection and a reload, and is s
 test("jobs stand side by side, with one pinned, only what differs, in the order of any column", { timeout: 60_000 }, async () => {
   const agent = new AgentDouble();
   const job = (number, recipe, score) => ({ job: number, title: `try ${number}`, spec: { kind: "probe", data: { upload: "x" }, model: "tiny", recipe }, state: "done", attempts: 1, created_ms: 1, started_ms: 2, ended_ms: 3, last_seq: 0, done: 100, total: 100, score, error: null });
-  agent.jobs = [job(3, { learning_rate: 5e-4, rank: 8 }, null), job(2, { learning_rate: 1e-3, rank: 8 }, 61), job(1, { learning_rate: 1e-4, rank: 8 }, 55)];
+  const measured = { tokens_per_second: 2500, peak_memory_bytes: 1.5 * 2 ** 30 };
+  agent.jobs = [job(3, { learning_rate: 5e-4, rank: 8 }, null), { ...job(2, { learning_rate: 1e-3, rank: 8, batch_size: 16 }, 61), measured }, job(1, { learning_rate: 1e-4, rank: 8 }, 55)];
   const { context, page } = await open(agent);
   await connect(page);
   await page.waitForSelector("#jobs tbody tr");
@@ -131,6 +132,13 @@ test("jobs stand side by side, with one pinned, only what differs, in the order 
   await sortBy("learning rate");
   assert.deepEqual(await order(), [2, 3, 1]);
   assert.match(await page.evaluate(() => document.activeElement.textContent), /learning rate/);
+  // What one of them took is the measure for the next: 600 rows of a few tokens each.
+  await page.setInputFiles("#file-input", data);
+  await page.waitForSelector("#probe-outlay");
+  assert.match(await page.innerText("#probe-outlay"), /^About [\d.]+ s for 100 steps, readings left out: job 2 of this model trained on 2,500 tokens a second here, and it took 1\.5 GiB at most with 16 rows a step$/);
+  await page.fill("#probe-other-model", "another");
+  await page.press("#probe-other-model", "Tab");
+  assert.match(await page.innerText("#probe-outlay"), /known once a job of this model has run here/);
   assert.deepEqual(await faultsOfLooks(page, "jobs", [360, 1600]), []);
   await context.close();
 });

@@ -51,6 +51,7 @@ test("dropped, paired by link, probed live, forecast, shared; reload, second tab
 
   // Longer than the test: it is stopped by hand.
   for (const [name, value] of Object.entries({ learning_rate: "0.002", batch_size: "4", rank: "4", sequence_length: "64", epochs: "300", steps: "10000" })) await page.fill(`#probe-${name}`, value);
+  await shows(page, "#probe-outlay", /known once a job of this model has run here/);
   await page.click("#start-probe");
   await goesBeyond(page, 12);
   await shows(page, "#forecast-trace", /[3-9] readings of the probe, for the recipe/);

@@ -275,6 +275,7 @@ function showReport(message: ReportMessage): void {
     evaluation: () => options.choices().evaluation,
     mapping: () => mapping,
     rowsValid: report.rows_valid,
+    tokens: report.description.histograms.tokens_total,
     usualAside: () => predictors.usualAside(report.rows_valid),
     certainty: async () => view?.forecast?.certainty(),
   }) : null;

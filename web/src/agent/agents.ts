@@ -31,6 +31,7 @@ export class Agents {
   readonly jobs: JobsView;
   private connection: Connection | null = null;
   private probe: ProbeView | null = null;
+  private known: JobInfo[] = [];
   private watching: { course: Course; view: LiveView; readings: number; own: BundledProbe | null } | null = null;
 
   constructor(private readonly handlers: AgentsHandlers) {
@@ -61,6 +62,7 @@ export class Agents {
     this.endOwn();
     this.probe = probeView(content, { onStarted: (job) => void this.open(job), onHere: (request) => this.probeHere(content.fileName, request) });
     this.probe.setConnection(this.connection);
+    this.probe.setJobs(this.known);
     return this.probe.element;
   }
 
@@ -79,7 +81,11 @@ export class Agents {
     this.connection?.close();
     this.connection = new Connection(pairing, {
       onState: (state, words, isUnpaired) => this.stateChanged(state, words, isUnpaired ?? false),
-      onJobs: (jobs, pinned) => this.jobs.show(jobs, pinned),
+      onJobs: (jobs, pinned) => {
+        this.known = jobs;
+        this.jobs.show(jobs, pinned);
+        this.probe?.setJobs(jobs);
+      },
       onEvent: (event) => this.receive(event),
     });
   }

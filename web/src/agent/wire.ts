@@ -60,6 +60,8 @@ export interface JobInfo {
   done: number;
   total: number | null;
   score: number | null;
+  /** Of a job that has told its result; older agents tell nothing. */
+  measured?: { tokens_per_second: number; peak_memory_bytes: number | null };
   error: string | null;
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result, bail};
 use foretune_core::jobs::Wish;
 use foretune_core::limits;
-use foretune_core::wire::{EventBody, JobEvent, JobId, JobInfo, JobSpec, JobState};
+use foretune_core::wire::{EventBody, JobEvent, JobId, JobInfo, JobSpec, JobState, Measured};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::log;
@@ -256,8 +256,11 @@ fn drawn_along(body: &EventBody) -> (Option<u64>, Option<u64>, Option<f64>) {
     }
 }
 
+/// A result is among a job's last events, so few have to be read for what it measured.
 const COLUMNS: &str = "job, title, spec, state, attempts, created_ms, started_ms, ended_ms, last_seq, done, \
-                       total, score, error";
+                       total, score, error, \
+                       (SELECT json_extract(body, '$.payload') FROM events WHERE events.job = jobs.job \
+                        AND seq > last_seq - 3 AND json_extract(body, '$.kind') = 'result') AS result";
 
 /// A row as SQLite has it.
 struct RawJob {
@@ -287,9 +290,14 @@ fn raw_job(row: &Row<'_>) -> rusqlite::Result<RawJob> {
             done: number("done")?,
             total: time("total")?,
             score: row.get("score")?,
+            measured: row.get::<_, Option<String>>("result")?.as_deref().and_then(measured),
             error: row.get("error")?,
         },
     })
+}
+
+fn measured(result: &str) -> Option<Measured> {
+    serde_json::from_str(result).ok()
 }
 
 impl RawJob {
@@ -328,16 +336,19 @@ mod tests {
             EventBody::Attempt { attempt: 1 },
             EventBody::Progress { done: 3, total: Some(9), unit: "rows".into() },
             EventBody::Reading(Reading { step: 0, features }),
+            EventBody::Result(serde_json::json!({"tokens_per_second": 250.5, "peak_memory_bytes": 1024})),
             EventBody::Done { answer: Answer::Yes, stopped_early: false },
         ];
         for (body, seq) in bodies.iter().zip(1..) {
             assert_eq!(store.add_event(job, 7, body).unwrap(), seq);
         }
         let events = store.events(job, 2).unwrap();
-        assert_eq!(events.iter().map(|event| event.seq).collect::<Vec<_>>(), [2, 3, 4]);
+        assert_eq!(events.iter().map(|event| event.seq).collect::<Vec<_>>(), [2, 3, 4, 5]);
         assert_eq!(events[0].body, bodies[1]);
         let info = store.job(job).unwrap().unwrap();
-        assert_eq!((info.last_seq, info.done, info.total, info.score), (4, 3, Some(9), Some(40.5)));
+        assert_eq!((info.last_seq, info.done, info.total, info.score), (5, 3, Some(9), Some(40.5)));
+        let measured = Measured { tokens_per_second: 250.5, peak_memory_bytes: Some(1024) };
+        assert_eq!(info.measured, Some(measured));
         assert!(store.add_event(99, 7, &bodies[0]).is_err());
         assert!(store.events(job, u64::MAX).unwrap().is_empty());
     }

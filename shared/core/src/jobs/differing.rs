@@ -70,6 +70,7 @@ mod tests {
             done: 0,
             total: None,
             score: None,
+            measured: None,
             error: None,
         }
     }

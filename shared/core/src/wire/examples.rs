@@ -7,7 +7,7 @@ use super::{
     JobInfo, JobSpec, JobState, LogLevel, MIN_PROTOCOL, ModelInfo, PROTOCOL, ProbeSpec, RecipeSpec, Refusal,
     Rule, Sampled, ServerMessage, Versions, Welcome,
 };
-use super::{CheckSpec, CollectSpec, FitSpec, PullSpec, TuneSpec};
+use super::{CheckSpec, CollectSpec, FitSpec, Measured, PullSpec, TuneSpec};
 use crate::features::FeatureVector;
 use crate::limits;
 use crate::runs::{Reading, StepRecord};
@@ -174,6 +174,7 @@ fn info() -> JobInfo {
         done: 20,
         total: Some(100),
         score: Some(31.5),
+        measured: Some(Measured { tokens_per_second: 2_508.0, peak_memory_bytes: Some(1_288_490_189) }),
         error: None,
     }
 }

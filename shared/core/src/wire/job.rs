@@ -297,6 +297,15 @@ pub struct JobInfo {
     pub total: Option<u64>,
     /// The last evaluation score, in points.
     pub score: Option<f64>,
+    /// What training took of the machine, of a job that has told its result.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub measured: Option<Measured>,
     /// Why it failed.
     pub error: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Measured {
+    pub tokens_per_second: f64,
+    pub peak_memory_bytes: Option<u64>,
 }

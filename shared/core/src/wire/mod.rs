@@ -16,8 +16,8 @@ pub use client::ClientMessage;
 pub use docs::markdown;
 pub use event::{Answer, EventBody, JobEvent, LogLevel};
 pub use job::{
-    CheckSpec, CollectSpec, Data, DeviceWish, FitSpec, JobId, JobInfo, JobSpec, JobState, ProbeSpec,
-    PullSpec, RecipeSpec, Sampled, StopRule, TuneSpec,
+    CheckSpec, CollectSpec, Data, DeviceWish, FitSpec, JobId, JobInfo, JobSpec, JobState, Measured,
+    ProbeSpec, PullSpec, RecipeSpec, Sampled, StopRule, TuneSpec,
 };
 pub use refusal::{Refusal, Rule};
 pub use server::{DeviceInfo, Diagnosis, Finding, Health, ModelInfo, ServerMessage, Welcome};

@@ -6,10 +6,12 @@ import type { JobInfo } from "../../agent/wire.js";
 import { h, replace, section } from "../../dom.js";
 import type { Certainty } from "../../forecasting.js";
 import { count, percent } from "../../numbers.js";
+import type { Bar } from "../../report.js";
 import type { ProbeRequest } from "../../worker/probing.js";
 import { evaluationChoice } from "./evaluation.js";
 import { probeFields } from "./fields.js";
 import { hereView } from "./here.js";
+import { outlayWords } from "./outlay.js";
 
 export interface ProbeContent {
   fileName: string;
@@ -21,6 +23,8 @@ export interface ProbeContent {
   mapping(): string | undefined;
   /** Rows without errors. */
   rowsValid: number;
+  /** Tokens of its rows. */
+  tokens: Bar[];
   /** How many of them are usually set aside. */
   usualAside(): Promise<number>;
   /** What evaluation rows are worth; null where the predictor does not tell, undefined where there is none. */
@@ -31,6 +35,8 @@ export interface ProbeView {
   element: HTMLElement;
   /** The connection is there, or gone. */
   setConnection(connection: Connection | null): void;
+  /** What the agent has done so far. */
+  setJobs(jobs: JobInfo[]): void;
   showLive(element: HTMLElement): void;
   /** Another predictor is held, or other readings are known. */
   refresh(): void;
@@ -46,6 +52,8 @@ export function probeView(content: ProbeContent, handlers: ProbeHandlers): Probe
   const body = h("div", {});
   const live = h("div", {});
   let refresh: () => void = () => undefined;
+  let sayOutlay: () => void = () => undefined;
+  let jobs: JobInfo[] = [];
   const element = section("probe", "Probe", "a short standard training that tells how the full run would end", body, live);
 
   function form(connection: Connection): void {
@@ -56,6 +64,13 @@ export function probeView(content: ProbeContent, handlers: ProbeHandlers): Probe
     const fields = probeFields();
     const evaluation = evaluationChoice("agent-probe", content);
     refresh = evaluation.refresh;
+    const outlay = h("p", { class: "note", id: "probe-outlay" });
+    sayOutlay = () => {
+      const { batch_size: rowsAStep = 1, sequence_length: longestRow = 1 } = fields.recipe();
+      outlay.textContent = outlayWords(jobs, { model: other.value.trim() || model.value, steps: fields.steps(), rowsAStep, longestRow }, content.tokens);
+    };
+    for (const input of [model, other, ...fields.elements]) input.addEventListener("change", sayOutlay);
+    sayOutlay();
     const told = h("p", { class: "note", role: "status" });
     const start = h("button", { type: "button", class: "primary", id: "start-probe", onclick: () => void begin() }, `Start the probe on ${welcome.device.name}`);
     async function begin(): Promise<void> {
@@ -87,6 +102,7 @@ export function probeView(content: ProbeContent, handlers: ProbeHandlers): Probe
     replace(body,
       h("div", { class: "recipe" }, h("div", {}, h("label", { for: "probe-model" }, "Base model"), model, other), fields.elements),
       evaluation.element,
+      outlay,
       h("p", { class: "actions" }, start), told);
   }
 
@@ -101,6 +117,10 @@ export function probeView(content: ProbeContent, handlers: ProbeHandlers): Probe
     setConnection(connection) {
       if (connection?.welcome) form(connection);
       else without();
+    },
+    setJobs(known) {
+      jobs = known;
+      sayOutlay();
     },
     showLive(view) {
       replace(live, view);

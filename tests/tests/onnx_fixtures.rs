@@ -31,12 +31,19 @@ fn files(extension: &str) -> Vec<PathBuf> {
     found
 }
 
+/// Graphs that are no sum: `foretune-tract` has the same tests for them.
+fn is_for_second_engine(body: &Value) -> bool {
+    body["engine"] == "tract"
+}
+
 #[test]
 fn scores_are_those_of_the_maker() {
     let mut compared = 0;
     for path in files("json") {
         let body = json(&path);
-        let Some(tolerance) = body["tolerance"].as_f64() else { continue };
+        let Some(tolerance) = body["tolerance"].as_f64().filter(|_| !is_for_second_engine(&body)) else {
+            continue;
+        };
         let model = onnx::read(&std::fs::read(path.with_extension("onnx")).unwrap()).unwrap().model;
         for (row, expected) in body["rows"].as_array().unwrap().iter().zip(numbers(&body["expected"])) {
             let found = model.predict(&numbers(row));
@@ -51,6 +58,9 @@ fn scores_are_those_of_the_maker() {
 #[test]
 fn a_file_read_and_written_again_gives_the_same_numbers() {
     for path in files("json") {
+        if is_for_second_engine(&json(&path)) {
+            continue;
+        }
         let first = onnx::read(&std::fs::read(path.with_extension("onnx")).unwrap()).unwrap();
         let again = onnx::read(&onnx::write(&first.model, &first.metadata)).unwrap();
         for row in json(&path)["rows"].as_array().unwrap().iter().map(numbers) {

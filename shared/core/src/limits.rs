@@ -57,13 +57,16 @@ pub const MAX_TRACKED_EVAL_ROWS: usize = 57_343;
 pub const MAX_SET_ASIDE_ROWS: usize = 5000;
 /// One predictor file. The largest sensible one (thousands of trees) is below a tenth of this.
 pub const MAX_ONNX_BYTES: usize = 32 << 20;
-/// Nodes, constants, inputs or attributes of an ONNX graph.
+/// Nodes, constants or inputs of an ONNX graph; attributes of one of its nodes.
 pub const MAX_ONNX_ITEMS: usize = 4096;
+pub const MAX_ONNX_ATTRIBUTES: usize = 64;
 /// Numbers in one list or tensor of an ONNX file, and nodes of all its trees together.
 pub const MAX_ONNX_ELEMENTS: usize = 2 << 20;
 /// Parts of all scores that the nodes of an ONNX graph make, copies counted: each choice between states of knowledge
 /// copies what it chooses between.
 pub const MAX_SCORE_PARTS: usize = 6 << 20;
+/// Numbers that all nodes together read and give in the second engine, for one batch of rows.
+pub const MAX_ENGINE_ELEMENTS: usize = 32 << 20;
 /// Features that a predictor may read.
 pub const MAX_MODEL_FEATURES: usize = 4096;
 /// Sums that a predictor may choose between, and choices on the way to one.

@@ -15,6 +15,8 @@ pub mod phase;
 pub mod predictor;
 pub mod recalibrate;
 pub mod risk;
+pub mod scorer;
+
 pub mod shap;
 pub mod shap_sampling;
 pub mod staged;

@@ -2,6 +2,7 @@
 //! attributions in points, and which inputs are unlike anything it was fitted on.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::Serialize;
 use thiserror::Error;
@@ -13,6 +14,7 @@ use super::conformal::StageCalibration;
 use super::onnx::{self, OnnxError, OnnxModel};
 use super::phase::Phase;
 use super::risk::{Regime, StepPrice};
+use super::scorer::Scorer;
 use super::shap::Explainer;
 use super::shap_sampling;
 use super::staged::Staged;
@@ -27,7 +29,9 @@ pub struct Predictor {
     pub names: Vec<String>,
     pub error_model: Option<Staged>,
     pub divergence_model: Option<Staged>,
-    explainer: Option<Explainer>,
+    /// Answers in the model's place where that is no sum of trees and columns.
+    pub(super) scorer: Option<Arc<dyn Scorer>>,
+    pub(super) explainer: Option<Explainer>,
 }
 
 #[derive(Debug, Clone, PartialEq, Error)]
@@ -47,6 +51,8 @@ pub enum PredictorError {
     UnknownFeatures { names: Vec<String> },
     #[error("feature {name:?} is {value}; a value is finite or missing")]
     Value { name: String, value: f64 },
+    #[error("the predictor gives no number; missing are {missing:?}, and it may not know how to do without")]
+    NoAnswer { missing: Vec<String> },
 }
 
 /// What the person decides, not the data.
@@ -134,11 +140,7 @@ impl Predictor {
             let (found, expected) = (feature_count, names.len());
             return Err(OnnxError::FeatureCount { found, expected }.into());
         }
-        let unknown: Vec<String> =
-            names.iter().filter(|name| features::find(name).is_none() && !known(name)).cloned().collect();
-        if !unknown.is_empty() {
-            return Err(PredictorError::UnknownFeatures { names: unknown });
-        }
+        Self::check_names(&names, known)?;
         if let Some(card) = &card {
             if !card.fits(&file.model) {
                 return Err(PredictorError::Mismatch("its parts are not those of the trees"));
@@ -150,7 +152,20 @@ impl Predictor {
         let error_model = inner_model(&file, ERROR_MODEL_KEY, feature_count + 1)?;
         let divergence_model = inner_model(&file, DIVERGENCE_MODEL_KEY, feature_count)?;
         let explainer = Explainer::new(&file.model).ok();
-        Ok(Self { model: file.model, card, names, error_model, divergence_model, explainer })
+        Ok(Self { model: file.model, card, names, error_model, divergence_model, scorer: None, explainer })
+    }
+
+    pub(super) fn check_names(names: &[String], known: impl Fn(&str) -> bool) -> Result<(), PredictorError> {
+        let unknown: Vec<String> =
+            names.iter().filter(|name| features::find(name).is_none() && !known(name)).cloned().collect();
+        if unknown.is_empty() { Ok(()) } else { Err(PredictorError::UnknownFeatures { names: unknown }) }
+    }
+
+    fn predict(&self, row: &[f64]) -> f64 {
+        match &self.scorer {
+            Some(scorer) => scorer.score(row),
+            None => self.model.predict(row),
+        }
     }
 
     /// Whether it has learnt from smaller models' probes.
@@ -178,7 +193,13 @@ impl Predictor {
     ) -> Result<Forecast, PredictorError> {
         let row = self.row(vector)?;
         let stage = self.model.gate.stage_of(&row);
-        let raw = self.model.predict(&row);
+        let raw = self.predict(&row);
+        if raw.is_nan() {
+            let missing = self.names.iter().zip(&row).filter(|(_, value)| value.is_nan());
+            return Err(PredictorError::NoAnswer {
+                missing: missing.map(|(name, _)| name.clone()).collect(),
+            });
+        }
         let score = self.shown(raw);
         let (base, contributions, shap_method) = self.attributions(&row);
         let mut shap: BTreeMap<String, f64> =
@@ -224,7 +245,7 @@ impl Predictor {
         let bare = known.plan.clone().without(is_proxy);
         let known = &Known { plan: &bare, proxy: None, base_score: known.base_score(), ..*known };
         let knowledge = known.most(0);
-        let now = self.model.predict(&self.row(&known.at(knowledge, 0))?);
+        let now = self.predict(&self.row(&known.at(knowledge, 0))?);
         let mut answers = Vec::with_capacity(changes.len());
         for (change, values) in changes {
             let mut plan = known.plan.clone();
@@ -232,7 +253,7 @@ impl Predictor {
                 plan.set(name, *value);
             }
             let row = self.row(&Known { plan: &plan, ..*known }.at(knowledge, 0))?;
-            let gain = self.model.predict(&row) - now;
+            let gain = self.predict(&row) - now;
             let in_distribution = self.outside(&row).is_empty();
             answers.push(WhatIf { change: change.clone(), gain, in_distribution });
         }
@@ -292,7 +313,7 @@ impl Predictor {
             Some(card) => card.features.iter().map(|seen| seen.median).collect(),
             None => vec![0.0; self.names.len()],
         };
-        let found = shap_sampling::sampled(|row| self.model.predict(row), row, &reference, SAMPLED_ORDERS, 1);
+        let found = shap_sampling::sampled(|row| self.predict(row), row, &reference, SAMPLED_ORDERS, 1);
         (found.base, found.contributions, format!("sampled ({SAMPLED_ORDERS} orders)"))
     }
 
@@ -310,6 +331,13 @@ impl Predictor {
             forecast
                 .notes
                 .push("the file has no card: its errors and training ranges are unknown".to_owned());
+            if self.scorer.is_some() {
+                forecast.notes.push(
+                    "the model is no sum of trees and linear parts: the second engine ran it, and the attributions are \
+                     sampled"
+                        .to_owned(),
+                );
+            }
             return;
         };
         if let Some(phase) = self.phase_of(row, stage, score, probe_step, options) {
@@ -363,7 +391,7 @@ impl Predictor {
     ) -> Result<Option<Phase>, PredictorError> {
         let row = self.row(vector)?;
         let stage = self.model.gate.stage_of(&row);
-        let score = self.shown(self.model.predict(&row));
+        let score = self.shown(self.predict(&row));
         Ok(self.phase_of(&row, stage, score, vector.get("probe_step"), options))
     }
 

@@ -22,6 +22,13 @@ pub enum OnnxError {
     FeatureCount { found: usize, expected: usize },
 }
 
+impl OnnxError {
+    /// The file is whole, but its graph is no sum of trees and functions of single features: another engine may run it.
+    pub fn is_unlike_a_sum(&self) -> bool {
+        matches!(self, Self::NotSupported { .. } | Self::UnknownOperator { .. } | Self::Node { .. })
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Error)]
 pub enum TreeFault {
     #[error("node {0} is its own ancestor or has two parents")]

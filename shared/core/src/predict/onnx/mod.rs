@@ -3,10 +3,10 @@
 
 mod error;
 mod graph;
-mod proto;
+pub mod proto;
 mod read;
-mod tree_nodes;
-mod wire;
+pub mod tree_nodes;
+pub mod wire;
 mod write;
 
 pub use error::{OnnxError, TreeFault};

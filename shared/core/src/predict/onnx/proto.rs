@@ -93,6 +93,10 @@ pub fn parse(bytes: &[u8]) -> Result<Model, OnnxError> {
     each_field(bytes, 0, |number, value, at| {
         match (number, value) {
             (2, Value::Bytes(text)) => model.producer = utf8(text, at)?,
+            // Readers of other programs would join two graphs to one.
+            (7, Value::Bytes(_)) if has_graph => {
+                return Err(OnnxError::Damaged { offset: at, what: "a second graph" });
+            }
             (7, Value::Bytes(body)) => {
                 model.graph = graph(body, at)?;
                 has_graph = true;
@@ -136,7 +140,13 @@ fn node(bytes: &[u8], base: usize) -> Result<Node, OnnxError> {
                 2 => push(&mut node.outputs, utf8(body, at)?, "outputs of one node")?,
                 3 => node.name = utf8(body, at)?,
                 4 => node.operator = utf8(body, at)?,
-                5 => push(&mut node.attributes, attribute(body, at)?, "attributes of one node")?,
+                5 => {
+                    if node.attributes.len() == limits::MAX_ONNX_ATTRIBUTES {
+                        let (what, limit) = ("attributes of one node", limits::MAX_ONNX_ATTRIBUTES);
+                        return Err(too_many(what, limit + 1, limit));
+                    }
+                    node.attributes.push(attribute(body, at)?);
+                }
                 7 => node.domain = utf8(body, at)?,
                 _ => {}
             }
@@ -151,6 +161,7 @@ fn node(bytes: &[u8], base: usize) -> Result<Node, OnnxError> {
 
 fn attribute(bytes: &[u8], base: usize) -> Result<Attribute, OnnxError> {
     let mut attribute = Attribute::default();
+    let mut kind = 0;
     each_field(bytes, base, |number, value, at| {
         match (number, value) {
             (1, Value::Bytes(body)) => attribute.name = utf8(body, at)?,
@@ -164,10 +175,17 @@ fn attribute(bytes: &[u8], base: usize) -> Result<Attribute, OnnxError> {
             (7, value) => floats(value, at, &mut attribute.floats)?,
             (8, value) => ints(value, at, &mut attribute.ints)?,
             (9, Value::Bytes(body)) => push_element(&mut attribute.texts, utf8(body, at)?)?,
+            (20, Value::Varint(code)) => kind = code,
             _ => {}
         }
         Ok(())
     })?;
+    // Some writers leave zeros out and only say what they would be.
+    match kind {
+        1 if attribute.float.is_none() => attribute.float = Some(0.0),
+        2 if attribute.int.is_none() => attribute.int = Some(0),
+        _ => {}
+    }
     Ok(attribute)
 }
 

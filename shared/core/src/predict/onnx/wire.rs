@@ -88,6 +88,7 @@ impl<'a> Fields<'a> {
 }
 
 /// Builds one message. Nested messages are built first and added as bytes.
+#[must_use]
 #[derive(Debug, Default, Clone)]
 pub struct Message {
     bytes: Vec<u8>,

@@ -14,6 +14,7 @@ use foretune_core::predict::verdict::{MistakeCosts, Verdict};
 use foretune_core::runs::{Known, Reading, proxy_features};
 use foretune_core::schema::Mapping;
 use foretune_core::words::grouped;
+use foretune_tract::Comparison;
 use serde_json::json;
 
 use super::Answer;
@@ -34,8 +35,8 @@ static SHIPPED_PREDICTOR: &[u8] = include_bytes!("../../../lab/predictors/tiny-e
 pub struct Forecast {
     /// The dataset
     file: PathBuf,
-    /// Predictor made by foretune fit, or any ONNX regressor that names our features (default: the one of the
-    /// bundled model, made from real runs)
+    /// Predictor made by foretune fit, or any ONNX regressor that names our features, networks included (default: the
+    /// one of the bundled model, made from real runs)
     #[arg(long, value_name = "P.onnx")]
     predictor: Option<PathBuf>,
     /// Base model: a folder, its name in the Hugging Face cache, or `tiny`
@@ -66,6 +67,10 @@ pub struct Forecast {
     /// Forecast the data as they are once these fixes of `check --clean` were made: described anew, not guessed
     #[arg(long, value_name = "FIX,…", value_delimiter = ',', conflicts_with = "trace")]
     fix: Vec<Fix>,
+    /// Let a second engine (tract) run the predictor on 10,000 drawn rows, and say how far the two are apart; the
+    /// forecast is refused where it is more than 1e-9
+    #[arg(long)]
+    cross_check: bool,
     #[command(flatten)]
     recipe: RecipeFlags,
     /// Print the forecast as JSON
@@ -238,11 +243,38 @@ fn proxy_of(predictor: &Predictor, trace: &Path, plan: &Plan) -> Result<FeatureV
 pub fn load_predictor(path: &Path) -> Result<(Predictor, String)> {
     let told = || format!("the predictor {}", path.display());
     let bytes = files::read(path)?;
-    Ok((Predictor::load(&bytes, |_| false).with_context(told)?, predictor_hash(&bytes)))
+    Ok((foretune_tract::load(&bytes, |_| false).with_context(told)?, predictor_hash(&bytes)))
+}
+
+/// Rows on which the two engines are compared, and how far apart they may be.
+const CROSS_CHECK_ROWS: usize = 10_000;
+const CROSS_CHECK_TOLERANCE: f64 = 1e-9;
+
+fn cross_check(path: Option<&Path>) -> Result<Comparison> {
+    let read;
+    let bytes = match path {
+        Some(path) => {
+            read = files::read(path)?;
+            &read
+        }
+        None => SHIPPED_PREDICTOR,
+    };
+    let told = "the second engine has nothing to compare with";
+    let found = foretune_tract::compare(bytes, CROSS_CHECK_ROWS, 1).context(told)?;
+    if found.largest_difference > CROSS_CHECK_TOLERANCE {
+        bail!(
+            "the two engines are {:e} points apart on one of {} rows: no forecast by this predictor is to be trusted; \
+             please report it with the file",
+            found.largest_difference,
+            grouped(found.rows as u64)
+        );
+    }
+    Ok(found)
 }
 
 pub fn run(arguments: &Forecast) -> Result<Answer> {
     let prepared = arguments.prepare()?;
+    let checked = arguments.cross_check.then(|| cross_check(arguments.predictor.as_deref())).transpose()?;
     let vector = prepared.vector();
     let forecast = prepared.predictor.forecast(&vector, &prepared.options)?;
     let changes = prepared.predictor.what_if(&prepared.known(), &cheap_changes(&prepared.plan.features))?;
@@ -258,6 +290,12 @@ pub fn run(arguments: &Forecast) -> Result<Answer> {
         let mut value = serde_json::to_value(&forecast)?;
         value["what_if"] = serde_json::to_value(&changes)?;
         value["ended"] = serde_json::to_value(prepared.ended)?;
+        if let Some(found) = checked {
+            value["cross_check"] = json!({
+                "engine": "tract", "rows": found.rows, "models": found.models,
+                "largest_difference": found.largest_difference,
+            });
+        }
         if let Some((changes, unfixed, score)) = fixed {
             value["fixed"] =
                 json!({"changes": changes, "score_before": unfixed.score, "gain": score - unfixed.score});
@@ -277,6 +315,13 @@ pub fn run(arguments: &Forecast) -> Result<Answer> {
         terminal::data(&text(&forecast, &vector, &changes))?;
         if let Some(ended) = prepared.ended {
             terminal::data(&ended_words(ended, &forecast))?;
+        }
+        if let Some(found) = checked {
+            terminal::data(&format!(
+                "checked: a second engine (tract) gives the same on {} drawn rows, at most {:.1e} points apart",
+                grouped(found.rows as u64),
+                found.largest_difference
+            ))?;
         }
     }
     Ok(answer(&forecast))
@@ -325,10 +370,10 @@ pub fn text(forecast: &predictor::Forecast, vector: &FeatureVector, changes: &[W
             outside.name, outside.low, outside.high
         ));
     }
-    lines.push(format!(
-        "from {:.1} points for an average run ({} attributions):",
-        forecast.base, forecast.shap_method
-    ));
+    // Sampled ones compare with one row: the card's medians, or zeros where there is no card.
+    let of =
+        if forecast.shap_method == "exact" { "an average run" } else { "the run that it is compared with" };
+    lines.push(format!("from {:.1} points for {of} ({} attributions):", forecast.base, forecast.shap_method));
     let mut parts: Vec<(&String, &f64)> = forecast.shap.iter().collect();
     parts.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
     for (name, points) in parts.iter().take(10) {

@@ -29,15 +29,15 @@ function run(program, args, cwd) {
 }
 
 /** Whoever asks these waits for their download, not for their sums: the profile makes core fast for the checker. */
-const SMALL = ["choosing", "report", "forecast", "recalibrate", "bench-shap"];
+const SMALL = ["choosing", "report", "forecast", "recalibrate", "bench-shap", "tract"];
 
 /** Readers that wait for their file: wasm-opt's last level costs a minute each and gains them nothing. */
-const QUICKLY_OPTIMISED = ["columnar", "tokens"];
+const QUICKLY_OPTIMISED = ["columnar", "tokens", "tract"];
 
 /** What is made side by side, each package from what was compiled for the one before it. */
 const LANES = [
   ["check", "choosing", "report", "forecast", "recalibrate", "bench-shap", "proxy"],
-  ["columnar", "tokens"],
+  ["columnar", "tokens", "tract"],
 ];
 
 /** The optimised bytes of each package; their glue lies in web/.build/packages. */

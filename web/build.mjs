@@ -24,12 +24,13 @@ const REFERENCE_BUDGET_BYTES = 300_000;
 const CHOOSING_BUDGET_BYTES = 250_000;
 const FORECAST_BUDGET_BYTES = 250_000;
 const RECALIBRATE_BUDGET_BYTES = 200_000;
+const SECOND_ENGINE_BUDGET_BYTES = 1_500_000;
 const REPORT_BUDGET_BYTES = 150_000;
 const PROBE_BUDGET_BYTES = 2_400_000;
 
 const isDev = process.argv.includes("--dev");
 const only = process.argv.indexOf("--only");
-const PACKAGES = only > 0 ? process.argv[only + 1].split(",") : ["check", "columnar", "tokens", "choosing", "forecast", "recalibrate", "report", "proxy"];
+const PACKAGES = only > 0 ? process.argv[only + 1].split(",") : ["check", "columnar", "tokens", "choosing", "forecast", "recalibrate", "report", "tract", "proxy"];
 // Resolved from here, so that the script runs from any folder.
 const esbuild = createRequire(import.meta.url)("esbuild");
 const written = new Map();
@@ -50,7 +51,14 @@ function emit(name, content, hashed = true) {
 }
 
 /** Packages that stand alone have modules of their own name. */
-const moduleOf = (packageName) => (["choosing", "forecast", "recalibrate", "report", "proxy"].includes(packageName) ? `foretune-${packageName}` : "foretune-package");
+const moduleOf = (packageName) => (["choosing", "forecast", "recalibrate", "report", "tract", "proxy"].includes(packageName) ? `foretune-${packageName}` : "foretune-package");
+
+/** What the code of a package's workers calls it; one answers for another's calls too. */
+function aliasesOf(packageName) {
+  const glue = join(WEB, `.build/packages/${isDev ? "dev" : "release"}/${packageName}/${packageName}.js`);
+  const names = packageName === "tract" ? [moduleOf("forecast"), moduleOf("tract")] : [moduleOf(packageName)];
+  return Object.fromEntries(names.map((name) => [name, glue]));
+}
 
 function bundle(entry, name, define, packageName = null) {
   const result = esbuild.buildSync({
@@ -64,7 +72,7 @@ function bundle(entry, name, define, packageName = null) {
     legalComments: "none",
     charset: "utf8",
     define: Object.fromEntries(Object.entries(define).map(([key, value]) => [key, JSON.stringify(value)])),
-    alias: packageName ? { [moduleOf(packageName)]: join(WEB, `.build/packages/${isDev ? "dev" : "release"}/${packageName}/${packageName}.js`) } : {},
+    alias: packageName ? aliasesOf(packageName) : {},
     logLevel: "warning",
   });
   return { name, content: result.outputFiles[0].contents };
@@ -114,6 +122,7 @@ async function build() {
   const choosing = answering("choosing", "src/worker/choosing.ts");
   const forecast = answering("forecast", "src/worker/forecasting.ts");
   const recalibrate = answering("recalibrate", "src/worker/recalibrating.ts");
+  const secondEngine = answering("tract", "src/worker/second-engine.ts");
   const report = answering("report", "src/worker/reporting.ts");
   const bundled = PACKAGES.includes("proxy") ? emitBundledModel() : {};
   const probe = PACKAGES.includes("proxy") ? emitBundle("src/worker/probing.ts", "probing.js", { ASSETS: { ...bundled, proxy: assets.proxy } }, "proxy") : undefined;
@@ -126,11 +135,12 @@ async function build() {
     CHOOSING_SCRIPT: choosing ?? "",
     FORECAST_SCRIPT: forecast ?? "",
     RECALIBRATE_SCRIPT: recalibrate ?? "",
+    SECOND_ENGINE_SCRIPT: secondEngine ?? "",
     REPORT_SCRIPT: report ?? "",
     PROBE_SCRIPT: probe ?? "",
     PROBE_BYTES: probeFiles.reduce((sum, name) => sum + (written.get(name)?.length ?? 0), 0),
     SHIPPED_PREDICTORS: Object.keys(predictors),
-    WORKER_SCRIPTS: [...Object.values(coordinators), ...[choosing, forecast, recalibrate, report, probe].filter(Boolean), SERVICE_WORKER],
+    WORKER_SCRIPTS: [...Object.values(coordinators), ...[choosing, forecast, recalibrate, secondEngine, report, probe].filter(Boolean), SERVICE_WORKER],
   });
   const style = emitStyles();
   const icon = emit("icon.svg", readFileSync(join(WEB, "src/icon.svg")));
@@ -144,7 +154,8 @@ async function build() {
 
   const names = [...written.keys()].sort();
   // As large as all others together, and not for every visitor: kept offline once used.
-  const onDemand = names.filter((name) => probeFiles.includes(name));
+  const seldom = [...probeFiles, secondEngine, assets.tract];
+  const onDemand = names.filter((name) => seldom.includes(name));
   emit("index.html", html, false);
   const worker = bundle("src/service-worker.ts", SERVICE_WORKER, { FILES: names.filter((name) => !onDemand.includes(name)), ON_DEMAND: onDemand, VERSION: hashOf(names.join("\n") + html), POLICY: policy });
   emit(SERVICE_WORKER, worker.content, false);
@@ -160,6 +171,7 @@ async function build() {
     "choosing among models, when needed": [[choosing, assets.choosing], CHOOSING_BUDGET_BYTES],
     "forecasts and links, when needed": [[forecast, assets.forecast], FORECAST_BUDGET_BYTES],
     "recalibration, with a true score": [[recalibrate, assets.recalibrate], RECALIBRATE_BUDGET_BYTES],
+    "second engine, when asked for or needed": [[secondEngine, assets.tract], SECOND_ENGINE_BUDGET_BYTES],
     "report as HTML, when saved": [[report, assets.report], REPORT_BUDGET_BYTES],
     "probe of the bundled model, when started": [probeFiles, PROBE_BUDGET_BYTES],
   });

@@ -8,7 +8,7 @@ use foretune_core::links::preview::Preview;
 use foretune_core::links::{About, Link, LinkError, predictor_hash, qr};
 use foretune_core::predict::changes::cheap_changes;
 use foretune_core::predict::outcome::{self, Outcome};
-use foretune_core::predict::predictor::{Forecast, ForecastOptions, Predictor};
+use foretune_core::predict::predictor::{Forecast, ForecastOptions, Predictor, PredictorError};
 use foretune_core::predict::verdict::MistakeCosts;
 use foretune_core::runs::{
     Known, Reading, RecipeNumbers, TraceError, plan_features, proxy_features, read_trace,
@@ -134,6 +134,9 @@ pub struct Forecasting {
 impl Forecasting {
     #[wasm_bindgen(constructor)]
     pub fn new(onnx: &[u8]) -> Result<Forecasting, JsValue> {
+        #[cfg(feature = "tract")]
+        let predictor = foretune_tract::load(onnx, |_| false).map_err(Failure::from)?;
+        #[cfg(not(feature = "tract"))]
         let predictor = Predictor::load(onnx, |_| false).map_err(Failure::from)?;
         Ok(Self { predictor, hash: predictor_hash(onnx) })
     }
@@ -252,6 +255,12 @@ fn card(link: &Link, forecast: &Forecast, address: &str) -> String {
     let preview = Preview::of(link, forecast, address);
     let (drawing, svg, html) = (preview.drawing(), preview.svg(), preview.html());
     json!({ "drawing": drawing, "svg": svg, "html": html, "words": preview.sentence() }).to_string()
+}
+
+/// Whether a file that the exact reader refuses is whole and may run in the second engine.
+#[wasm_bindgen]
+pub fn is_for_second_engine(onnx: &[u8]) -> bool {
+    matches!(Predictor::load(onnx, |_| false), Err(PredictorError::Onnx(error)) if error.is_unlike_a_sum())
 }
 
 /// How many rows are set aside of so many, where nobody says.

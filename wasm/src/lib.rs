@@ -30,6 +30,8 @@ mod reading;
 mod recalibrating;
 #[cfg(feature = "report")]
 mod reporting;
+#[cfg(feature = "tract")]
+mod second_engine;
 #[cfg(any(feature = "check", feature = "proxy"))]
 mod source;
 

@@ -215,12 +215,27 @@ export interface Recalibration {
 
 declare const FORECAST_SCRIPT: string;
 declare const RECALIBRATE_SCRIPT: string;
+declare const SECOND_ENGINE_SCRIPT: string;
 /** Names of the predictors that were shipped with this build. */
 declare const SHIPPED_PREDICTORS: readonly string[];
 
+const CROSS_CHECK_ROWS = 10_000;
+
+/** One predictor by both engines. */
+export interface CrossCheck {
+  rows: number;
+  /** With those that it carries, of its errors and of divergence. */
+  models: number;
+  /** Null where one engine gave a number and the other none. */
+  largest_difference: number | null;
+}
+
 /** The predictor that the page holds, whatever screen asks it. */
 export class Predictors {
-  private readonly caller = new Caller(FORECAST_SCRIPT, "Forecasts");
+  private readonly exact = new Caller(FORECAST_SCRIPT, "Forecasts");
+  private readonly second = new Caller(SECOND_ENGINE_SCRIPT, "Checks by a second engine");
+  /** Which of them holds the predictor. */
+  private caller = this.exact;
   private readonly adjuster = new Caller(RECALIBRATE_SCRIPT, "Recalibrations");
   private words: Promise<Words> | null = null;
   /** `origin`: hash of the file that a recalibrated one was made from, which is `recalibrated`. */
@@ -231,13 +246,30 @@ export class Predictors {
   }
 
   async load(name: string, bytes: Uint8Array): Promise<void> {
-    this.hold(name, await this.caller.call<string>("load", bytes));
+    let caller = this.exact;
+    const card = await caller.call<string>("load", bytes).catch(async (thrown: unknown) => {
+      if (!SECOND_ENGINE_SCRIPT || !(await caller.call<boolean>("isForSecondEngine", bytes))) throw thrown;
+      caller = this.second;
+      return caller.call<string>("load", bytes);
+    });
+    this.caller = caller;
+    this.hold(name, card);
+  }
+
+  /** Whether the exact reader runs it, so that the second engine can be held against it. */
+  get isExact(): boolean {
+    return this.caller === this.exact;
+  }
+
+  async crossCheck(): Promise<CrossCheck> {
+    const bytes = this.held?.recalibrated ?? (await this.caller.call<Uint8Array>("original"));
+    return JSON.parse(await this.second.call<string>("crossCheck", bytes, CROSS_CHECK_ROWS)) as CrossCheck;
   }
 
   /** Takes the first shipped one unless there is one already. */
   async loadShipped(name = this.shipped[0]): Promise<void> {
     if (this.held || !name) return;
-    this.hold(name, await this.caller.call<string>("loadShipped", name));
+    this.hold(name, await this.exact.call<string>("loadShipped", name));
   }
 
   private hold(name: string, json: string): void {

@@ -67,10 +67,11 @@ pub struct Forecast {
     /// Forecast the data as they are once these fixes of `check --clean` were made: described anew, not guessed
     #[arg(long, value_name = "FIX,…", value_delimiter = ',', conflicts_with = "trace")]
     fix: Vec<Fix>,
-    /// Let a second engine (tract) run the predictor on 10,000 drawn rows, and say how far the two are apart; the
-    /// forecast is refused where it is more than 1e-9
-    #[arg(long)]
-    cross_check: bool,
+    /// Let a second engine (tract) run the predictor on drawn rows, 10,000 where nothing is said, and tell how far the
+    /// two are apart; the forecast is refused where that is above 1e-9
+    #[arg(long, value_name = "ROWS", num_args = 0..=1, require_equals = true, default_missing_value = "10000",
+        value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    cross_check: Option<u32>,
     #[command(flatten)]
     recipe: RecipeFlags,
     /// Print the forecast as JSON
@@ -246,11 +247,10 @@ pub fn load_predictor(path: &Path) -> Result<(Predictor, String)> {
     Ok((foretune_tract::load(&bytes, |_| false).with_context(told)?, predictor_hash(&bytes)))
 }
 
-/// Rows on which the two engines are compared, and how far apart they may be.
-const CROSS_CHECK_ROWS: usize = 10_000;
+/// How far apart the two engines may be, in points.
 const CROSS_CHECK_TOLERANCE: f64 = 1e-9;
 
-fn cross_check(path: Option<&Path>) -> Result<Comparison> {
+fn cross_check(path: Option<&Path>, rows: u32) -> Result<Comparison> {
     let read;
     let bytes = match path {
         Some(path) => {
@@ -260,7 +260,7 @@ fn cross_check(path: Option<&Path>) -> Result<Comparison> {
         None => SHIPPED_PREDICTOR,
     };
     let told = "the second engine has nothing to compare with";
-    let found = foretune_tract::compare(bytes, CROSS_CHECK_ROWS, 1).context(told)?;
+    let found = foretune_tract::compare(bytes, rows as usize, 1).context(told)?;
     if found.largest_difference > CROSS_CHECK_TOLERANCE {
         bail!(
             "the two engines are {:e} points apart on one of {} rows: no forecast by this predictor is to be trusted; \
@@ -274,7 +274,10 @@ fn cross_check(path: Option<&Path>) -> Result<Comparison> {
 
 pub fn run(arguments: &Forecast) -> Result<Answer> {
     let prepared = arguments.prepare()?;
-    let checked = arguments.cross_check.then(|| cross_check(arguments.predictor.as_deref())).transpose()?;
+    let checked = match arguments.cross_check {
+        Some(rows) => Some(cross_check(arguments.predictor.as_deref(), rows)?),
+        None => None,
+    };
     let vector = prepared.vector();
     let forecast = prepared.predictor.forecast(&vector, &prepared.options)?;
     let changes = prepared.predictor.what_if(&prepared.known(), &cheap_changes(&prepared.plan.features))?;

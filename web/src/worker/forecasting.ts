@@ -1,9 +1,15 @@
-// Holds one predictor and answers for it: forecast, links, traces.
+// Holds one predictor and answers for it.
 
+<<<<<<< HEAD
 import init, { features, Forecasting, qr_code, read_link, trace, usual_aside } from "foretune-forecast";
 import { fetchBytes } from "./assets.js";
+=======
+import init from "foretune-forecast";
+>>>>>>> 54cff22 (Bring the second engine to the page: a button beside the forecast fetches a package of 926 kB (brotli; budget 1,500), runs the held predictor by both engines on 10,000 drawn rows and says that they are the same to 1e-9 or how far apart, and a dropped network that the exact reader refuses is opened by it. The package is the forecasts' with the engine behind the same functions, so whatever a forecast shows works with either; it is kept offline once it was used. The cross-check of the command line takes a number of rows, because 10,000 of the shipped predictor cost a development build 17 s of processor time)
 import { answerWith } from "./answering.js";
+import { calls } from "./forecasting-calls.js";
 
+<<<<<<< HEAD
 let held: Forecasting | null = null;
 /** The predictor's file as it was loaded. */
 let original = new Uint8Array();
@@ -45,3 +51,6 @@ answerWith("forecast", (module) => init({ module_or_path: module }), {
   qrCode: (text: string) => qr_code(text),
   trace: (text: string) => trace(text),
 });
+=======
+answerWith("forecast", (module) => init({ module_or_path: module }), calls);
+>>>>>>> 54cff22 (Bring the second engine to the page: a button beside the forecast fetches a package of 926 kB (brotli; budget 1,500), runs the held predictor by both engines on 10,000 drawn rows and says that they are the same to 1e-9 or how far apart, and a dropped network that the exact reader refuses is opened by it. The package is the forecasts' with the engine behind the same functions, so whatever a forecast shows works with either; it is kept offline once it was used. The cross-check of the command line takes a number of rows, because 10,000 of the shipped predictor cost a development build 17 s of processor time)

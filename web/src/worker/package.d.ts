@@ -109,6 +109,7 @@ declare module "foretune-forecast" {
   export function qr_code(text: string): string;
   /** How many rows of so many are usually set aside. */
   export function usual_aside(rows: number): number;
+  export function is_for_second_engine(onnx: Uint8Array): boolean;
 
   export class Forecasting {
     constructor(onnx: Uint8Array);
@@ -123,6 +124,12 @@ declare module "foretune-forecast" {
     open_link(text: string): string;
     free(): void;
   }
+}
+
+/** Has the functions of `foretune-forecast` as well. */
+declare module "foretune-tract" {
+  export default function init(input: { module_or_path: WebAssembly.Module }): Promise<unknown>;
+  export function cross_check(onnx: Uint8Array, rows: number): string;
 }
 
 declare module "foretune-recalibrate" {

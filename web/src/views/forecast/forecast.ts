@@ -12,6 +12,7 @@ import { answerView } from "./answer.js";
 import { fixesView, type FixesView } from "./fixes.js";
 import { regimeView } from "./regime.js";
 import { recipeControls, type RecipeControls } from "./recipe.js";
+import { secondEngineView } from "./second-engine.js";
 import { shareView, type Shared } from "./share.js";
 
 export interface ForecastView {
@@ -191,6 +192,7 @@ export function forecastView(report: Report, { predictors, onPredictor, onForeca
       answer,
       announced,
       h("div", { class: "actions no-print" }, share.element, picker("predictor-file", "Choose another predictor")),
+      secondEngineView(predictors),
       afterwards.element);
     await takeUp().catch(() => null);
     await ask();

@@ -133,6 +133,10 @@ bench-shap python="python3":
     cargo build --release --quiet -p foretune-tests --example onnx_tool
     {{python}} tests/onnx/check_shap.py --release
 
+# Time of a row by the exact reader and by the second engine in the same run
+bench-engines *files="lab/predictors/tiny-exact-match.onnx tests/onnx/fixtures/foretune_1.onnx tests/onnx/fixtures/lightgbm.onnx":
+    cargo run --release --quiet -p foretune-tract --example bench_engines -- {{files}}
+
 # The three tables of docs/benchmarks-choosing.md, from the public data beside the checkout
 bench-choosing data="../shared/data/benchmarks":
     cargo build --release --quiet -p foretune

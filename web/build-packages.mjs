@@ -32,7 +32,12 @@ function run(program, args, cwd) {
 const SMALL = ["choosing", "report", "forecast", "recalibrate", "bench-shap", "tract"];
 
 /** Readers that wait for their file: wasm-opt's last level costs a minute each and gains them nothing. */
-const QUICKLY_OPTIMISED = ["columnar", "tokens", "tract"];
+const QUICKLY_OPTIMISED = ["columnar", "tokens"];
+
+/** The largest, of which little runs: the first level is much quicker than the second and compresses better. */
+const BARELY_OPTIMISED = ["tract"];
+
+const levelOf = (name) => (BARELY_OPTIMISED.includes(name) ? "-O1" : QUICKLY_OPTIMISED.includes(name) ? "-O2" : "-O3");
 
 /** What is made side by side, each package from what was compiled for the one before it. */
 const LANES = [
@@ -76,7 +81,7 @@ async function buildPackage(web, name, isDev, before) {
   mkdirSync(out, { recursive: true });
   await run("wasm-bindgen", ["--target", "web", "--no-typescript", "--out-dir", out, "--out-name", name, linked], root);
   // --all-features of this version writes what Chromium refuses; the features come from the file itself.
-  if (!isDev) await run(join(web, "node_modules/.bin/wasm-opt"), [QUICKLY_OPTIMISED.includes(name) ? "-O2" : "-O3", "--strip-debug", "--strip-producers", "-o", result, result], root);
+  if (!isDev) await run(join(web, "node_modules/.bin/wasm-opt"), [levelOf(name), "--strip-debug", "--strip-producers", "-o", result, result], root);
   writeFileSync(stampFile, stamp);
   return readFileSync(result);
 }

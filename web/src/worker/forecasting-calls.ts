@@ -1,6 +1,6 @@
 // What a worker with a predictor answers: forecast, links, traces. The same of both packages that hold one.
 
-import { features, Forecasting, is_for_second_engine, qr_code, read_link, trace_readings, usual_aside } from "foretune-forecast";
+import { features, Forecasting, is_for_second_engine, qr_code, read_link, trace, usual_aside } from "foretune-forecast";
 import { fetchBytes } from "./assets.js";
 
 let held: Forecasting | null = null;
@@ -42,6 +42,6 @@ export const calls = {
   makeLink: (request: string, about: string) => predictor().make_link(request, about),
   openLink: (text: string) => (held ? held.open_link(text) : read_link(text)),
   qrCode: (text: string) => qr_code(text),
-  readings: (text: string) => trace_readings(text),
+  trace: (text: string) => trace(text),
   isForSecondEngine: (bytes: Uint8Array) => is_for_second_engine(bytes),
 };

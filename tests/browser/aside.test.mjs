@@ -43,7 +43,7 @@ test("rows set aside in the page are those of the command line, and the record n
 
   await page.fill("#here-aside-rows", "40");
   await page.locator("#probe-here details").evaluate((details) => (details.open = true));
-  for (const [name, value] of Object.entries({ learning_rate: "0.005", batch_size: "4", rank: "4", sequence_length: "64", steps: "5" })) await page.fill(`#probe-${name}`, value);
+  for (const [name, value] of Object.entries({ learning_rate: "0.005", epochs: "3", batch_size: "4", rank: "4", sequence_length: "64", steps: "5" })) await page.fill(`#probe-${name}`, value);
   await page.click("#start-here");
   await stateIs(page, /Done after 5 steps/);
   const native = JSON.parse(foretune(["probe", data, "--model", "tiny", "--set-aside", "40", "--device", "cpu", "--json", "--lr", "0.005", "--batch", "4", "--rank", "4", "--max-tokens", "64", "--steps", "5"]));
@@ -66,7 +66,7 @@ test("the forecast knows what rows set aside tell of the others, and does withou
   await page.fill("#forecast-threshold", "30");
   await page.check("#here-aside");
   await page.locator("#probe-here details").evaluate((details) => (details.open = true));
-  for (const [name, value] of Object.entries({ learning_rate: "0.002", batch_size: "8", rank: "8", sequence_length: "64", steps: "10" })) await page.fill(`#probe-${name}`, value);
+  for (const [name, value] of Object.entries({ learning_rate: "0.002", epochs: "3", batch_size: "8", rank: "8", sequence_length: "64", steps: "10" })) await page.fill(`#probe-${name}`, value);
   await page.click("#start-here");
   await stateIs(page, /Done after 10 steps/);
   await says(page, "#forecast-trace", /3 readings of the bundled model's probe/);

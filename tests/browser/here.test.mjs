@@ -13,7 +13,7 @@ import { suite } from "./support/suite.mjs";
 // Sums inside matrix products are taken in another order than by AVX kernels; the same bounds as tests/proxy.
 const LOSS_TOLERANCE = 1e-4;
 const STEPS = 10;
-const RECIPE = { learning_rate: "0.005", batch_size: "4", rank: "4", sequence_length: "64" };
+const RECIPE = { learning_rate: "0.005", epochs: "3", batch_size: "4", rank: "4", sequence_length: "64" };
 const FLAGS = ["--lr", "0.005", "--batch", "4", "--rank", "4", "--max-tokens", "64", "--steps", String(STEPS)];
 
 let data;
@@ -93,6 +93,23 @@ test("the bundled model is probed in the page as on the command line, and nothin
   await context.close();
 });
 
+test("the usual recipe suits the bundled model: its own predictor gives a verdict on short rows", { timeout: 240_000 }, async () => {
+  const { context, page } = await openPage(stage.browser, stage.server.address);
+  await page.click(".sample >> nth=1");
+  await page.waitForSelector("#verdict");
+  await page.click("#use-shipped");
+  await page.waitForSelector("#forecast-score");
+  await page.fill("#forecast-threshold", "50");
+  await page.check("#here-aside");
+  await page.locator("#probe-here details").evaluate((details) => (details.open = true));
+  await page.fill("#probe-steps", String(STEPS));
+  await page.click("#start-here");
+  await stateIs(page, /Done after 10 steps/);
+  await page.waitForFunction(() => /likely to end above 50\.0/.test(document.querySelector("#forecast-verdict")?.textContent ?? ""));
+  assert.equal(await page.locator("#outside").count(), 0);
+  await context.close();
+});
+
 test("where the predictor knows the bundled model its forecast goes along, until the readings are left out", { timeout: 240_000 }, async () => {
   const { context, page } = await checked({ predictor: fitting });
   const before = await page.innerText("#forecast-score");
@@ -111,7 +128,7 @@ test("a run that went to its end stands beside its forecast, which stays that of
   await page.locator("#probe-here details").evaluate((details) => (details.open = true));
   await page.fill("#probe-epochs", "0.4");
   await page.check("#here-whole-run");
-  await start(page);
+  await start(page, { epochs: "0.4" });
   await stateIs(page, /Done after 54 steps/);
   await page.waitForSelector("#forecast-ended");
   const lines = (await downloadText(page, "#save-trace")).trimEnd().split("\n").map((line) => JSON.parse(line));
@@ -152,7 +169,7 @@ test("the bundled model's whole run says how a smaller model's run ends, as on t
   await page.fill("#probe-epochs", "0.4");
   await page.check("#here-whole-run");
   assert.match(await page.innerText("#probe-here"), /Go on to the end of the run, at most 15 steps/);
-  await start(page);
+  await start(page, { epochs: "0.4" });
   await stateIs(page, /Done after \d+ steps/);
   await page.waitForFunction(() => document.querySelector("#forecast-score") && !document.querySelector("#forecast-answer[aria-busy]"));
   const lines = (await downloadText(page, "#save-trace")).trimEnd().split("\n").map((line) => JSON.parse(line));

@@ -66,6 +66,7 @@ test("a network that the exact reader refuses is forecast by the second engine a
   await page.waitForSelector("#forecast-score", { timeout: 60_000 });
   assert.match(await page.innerText("#cross-check-told"), /second engine \(tract\) runs it, and its reasons are sampled/);
   assert.equal(await page.locator("#cross-check").count(), 0);
+  assert.match(await page.innerText("#forecast-answer"), /points for the run that it is compared with/);
   const { forecast: here, features } = JSON.parse(await downloadText(page, "#save-forecast"));
   assert.equal(here.shap_method, "sampled (200 orders)");
   const flag = { learning_rate: "--lr", batch_size: "--batch", lora_rank: "--rank", epochs: "--epochs" };

@@ -36,7 +36,7 @@ export function reasonsView(forecast: Forecast, features: Features, known: Featu
   const total = (title: string): number | undefined => forecast.shap_groups[{ Data: "data", Recipe: "recipe", Probe: "probe", "Proxy probe": "proxy probe", Other: "other" }[title] ?? ""];
   return h("div", { class: "reasons", id: "reasons" },
     h("h3", {}, "Reasons"),
-    h("p", { class: "note" }, `${points(forecast.base)} points for an average run, ${points(forecast.score)} for this one; ${forecast.shap_method} attributions`),
+    h("p", { class: "note" }, `${points(forecast.base)} points for ${forecast.shap_method === "exact" ? "an average run" : "the run that it is compared with"}, ${points(forecast.score)} for this one; ${forecast.shap_method} attributions`),
     groups.map((group) => h("section", { class: "reason-group", "aria-label": group.title },
       h("h4", {}, group.title, total(group.title) === undefined ? null : h("span", { class: "number" }, ` ${signed(total(group.title) as number)}`)),
       h("ul", {}, group.reasons.map((reason) => reasonRow(reason, features, bounds))))),

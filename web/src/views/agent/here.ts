@@ -66,7 +66,7 @@ export function hereView(content: ProbeContent, onStart: (request: ProbeRequest)
   const element = h("div", { id: "probe-here" },
     h("h3", {}, "Without an agent: the bundled tiny model, in this page"),
     h("p", {}, "A real training of the smallest model there is, on your rows, in a worker of this page. It shows whether there is something to learn in them, how fast, and how much their answers contradict each other."),
-    h("p", {}, "It is not your model's probe: a larger model begins better and learns otherwise. So its readings go to the forecast only where the predictor was fitted on probes of this very model."),
+    h("p", {}, "It is not your model's probe: a larger model begins better and learns otherwise. So its readings go to the forecast only where the predictor has learnt from probes of this very model."),
     h("details", {}, h("summary", {}, "Recipe of the probe"), h("div", { class: "recipe" }, fields.elements)),
     evaluation.element,
     h("p", { class: "choose" }, h("span", { class: "wish" }, wholeRun, h("label", { for: wholeRun.id }, "Go on to the end of the run", length))),

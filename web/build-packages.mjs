@@ -41,8 +41,8 @@ const levelOf = (name) => (BARELY_OPTIMISED.includes(name) ? "-O1" : QUICKLY_OPT
 
 /** What is made side by side, each package from what was compiled for the one before it. */
 const LANES = [
-  ["check", "choosing", "report", "forecast", "recalibrate", "bench-shap", "proxy"],
-  ["columnar", "tokens", "tract"],
+  ["check", "choosing", "report", "forecast", "recalibrate", "bench-shap", "tract", "proxy"],
+  ["columnar", "tokens"],
 ];
 
 /** The optimised bytes of each package; their glue lies in web/.build/packages. */

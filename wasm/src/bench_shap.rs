@@ -7,6 +7,7 @@ use wasm_bindgen::prelude::{JsValue, wasm_bindgen};
 use crate::failure::{Failure, sentence};
 
 #[wasm_bindgen]
+#[derive(Debug)]
 pub struct ManyRows(Explainer, usize);
 
 #[wasm_bindgen]

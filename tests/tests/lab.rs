@@ -7,6 +7,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use foretune_core::lab::{Sweep, expand};
+use foretune_core::links::{About, Link, predictor_hash};
 use foretune_core::predict::predictor::{ForecastOptions, Predictor};
 use foretune_core::runs::{AnytimeTable, Known, Label, Part, RunRecord, RunsReader, part_of};
 use foretune_tests::foretune;
@@ -91,6 +92,25 @@ fn the_shipped_predictor_does_what_its_card_says() {
     }
     let rmse = (squares.iter().sum::<f64>() / squares.len() as f64).sqrt();
     assert!((rmse - told.rmse).abs() < 0.02 * told.rmse, "{rmse} against {told:?}");
+}
+
+#[test]
+fn every_run_of_the_lab_goes_into_a_link_and_comes_out_as_the_same_forecast() {
+    let bytes = std::fs::read(lab().join("predictors/tiny-exact-match.onnx")).unwrap();
+    let predictor = Predictor::load(&bytes, |_| false).unwrap();
+    let options = ForecastOptions { threshold: Some(50.0), ..ForecastOptions::default() };
+    for run in runs() {
+        let known = Known::of(&run);
+        let seen = run.readings.iter().take_while(|reading| reading.step <= 100).count();
+        let vector = known.at(known.most(seen), seen);
+        let about = About { model: None, fingerprint: run.dataset.hash.clone(), name: Some(run.id.clone()) };
+        let hash = predictor_hash(&bytes);
+        let (link, forecast) = Link::make(&predictor, hash, &vector, &options, about).unwrap();
+        let opened = Link::parse(&link.to_text().unwrap()).unwrap();
+        assert_eq!(opened, link, "{}", run.id);
+        let opened = opened.open(Some(&predictor)).unwrap();
+        assert_eq!((opened.agrees, opened.recomputed), (Some(true), Some(forecast)), "{}", run.id);
+    }
 }
 
 /// What is advised is made as it was advised: rows, seed and the rest of the recipe are those of the run before.

@@ -13,6 +13,7 @@ pub mod monotone;
 pub mod nelder_mead;
 pub mod parallel;
 pub mod power_law;
+pub mod quadrature;
 pub mod random;
 pub mod ridge;
 pub mod smoothing_spline;

@@ -4,15 +4,22 @@
 //! A leaf with value v, reached through the distinct features 1..D, contributes to feature i
 //!     v (o_i - z_i) sum over S of the others: |S|! (D-1-|S|)! / D! prod_{j in S} o_j prod_{j not in S} z_j
 //! where o_j is 1 if the row passes every split on j along the path, else 0, and z_j is the product of the
-//! cover shares of those splits. Because o is 0 or 1, features with o = 0 only multiply, and D and the
-//! pattern of ones fix the whole leaf: short paths read their answer from a table.
+//! cover shares of those splits. The factor is the integral of t^|S| (1-t)^(D-1-|S|) over [0, 1], so the sum is
+//!     integral of prod_{j != i} (o_j t + z_j (1-t))
+//! a polynomial of degree D-1 in t, which D/2 points of Gauss and Legendre integrate exactly. At a point each
+//! factor has two values, and one product of all D serves every feature: for o_i = 1 it is divided by the
+//! feature's own factor, for o_i = 0 the z_i cancels. Short paths read their answer from a table.
 
 use super::model::{Aggregate, Column, Forest, Model};
 use super::staged::{Gate, Staged};
 use super::tree::{Node, Split, Tree};
+use crate::numerics::quadrature::gauss_legendre;
 
 /// Features on a path up to which a table of all 2^D patterns is made; 2^6 x 6 doubles are 3 KiB a leaf.
 const TABLE_FEATURES: usize = 6;
+
+/// Points that are calculated at once; `LANES` of them are exact for paths of twice as many features.
+const LANES: usize = 4;
 
 /// Contributions in the score's unit; `base` plus all of them is the prediction.
 #[derive(Debug, Clone, PartialEq)]
@@ -60,6 +67,24 @@ struct Leaf {
     conditions: Vec<(u8, u32, bool)>,
     /// Contributions of each slot for each pattern of ones: row `pattern`, `features.len()` wide.
     table: Vec<f64>,
+    /// Of paths too long for a table.
+    points: Vec<Points>,
+}
+
+/// Some points of the integral of one leaf.
+#[derive(Debug, Clone)]
+struct Points {
+    /// With the leaf's value and sign, what the product of all factors counts to a feature with o = 0.
+    missed: [f64; LANES],
+    slots: Vec<SlotAtPoints>,
+}
+
+#[derive(Debug, Clone)]
+struct SlotAtPoints {
+    /// The feature's factor for o = 0 and for o = 1.
+    factors: [[f64; LANES]; 2],
+    /// What the product of all factors counts to this feature where o = 1: its own factor is divided out.
+    passed: [f64; LANES],
 }
 
 /// Why a model cannot be explained exactly; the sampling fallback says so in its label.
@@ -186,6 +211,7 @@ fn prepare_leaf(value: f64, path: &[Step], splits: &[Split]) -> Result<Leaf, Not
         zero_fractions: Vec::new(),
         conditions: Vec::new(),
         table: Vec::new(),
+        points: Vec::new(),
     };
     for (split, goes_true, share) in path {
         let feature = splits[*split as usize].feature;
@@ -200,12 +226,15 @@ fn prepare_leaf(value: f64, path: &[Step], splits: &[Split]) -> Result<Leaf, Not
         leaf.zero_fractions[slot] *= share;
         leaf.conditions.push((slot as u8, *split, *goes_true));
     }
-    if leaf.features.len() <= TABLE_FEATURES {
-        let mut contributions = vec![0.0; leaf.features.len()];
-        for pattern in 0..1u64 << leaf.features.len() {
-            leaf.contributions(pattern, &mut contributions);
-            leaf.table.extend_from_slice(&contributions);
+    leaf.points = points_of(&leaf);
+    let width = leaf.features.len();
+    if width <= TABLE_FEATURES {
+        leaf.table = vec![0.0; width << width];
+        for pattern in 0..1usize << width {
+            let row = pattern * width..(pattern + 1) * width;
+            add_points(&leaf.points, pattern as u64, |slot, share| leaf.table[row.start + slot] += share);
         }
+        leaf.points = Vec::new();
     }
     Ok(leaf)
 }
@@ -222,11 +251,9 @@ impl PreparedTree {
             }
             let pattern = !failed & (u64::MAX >> (64 - width));
             if leaf.table.is_empty() {
-                let mut own = vec![0.0; width];
-                leaf.contributions(pattern, &mut own);
-                for (feature, contribution) in leaf.features.iter().zip(own) {
-                    contributions[*feature as usize] += contribution;
-                }
+                add_points(&leaf.points, pattern, |slot, share| {
+                    contributions[leaf.features[slot] as usize] += share;
+                });
             } else {
                 let start = pattern as usize * width;
                 for (feature, contribution) in leaf.features.iter().zip(&leaf.table[start..start + width]) {
@@ -237,64 +264,44 @@ impl PreparedTree {
     }
 }
 
-impl Leaf {
-    /// The formula of the module's head for one pattern of ones (bit = slot).
-    fn contributions(&self, pattern: u64, into: &mut [f64]) {
-        let count = self.zero_fractions.len();
-        let is_one = |slot: usize| pattern >> slot & 1 == 1;
-        let zeros: f64 =
-            (0..count).filter(|slot| !is_one(*slot)).map(|slot| self.zero_fractions[slot]).product();
-        // Coefficient k: sum over all ways to take o from k of the features with o = 1, z from the rest.
-        let mut polynomial = vec![1.0];
-        for slot in (0..count).filter(|slot| is_one(*slot)) {
-            multiply_by_linear(&mut polynomial, self.zero_fractions[slot]);
+/// The factors of the module's head at as many points as the path needs, `LANES` at a time.
+fn points_of(leaf: &Leaf) -> Vec<Points> {
+    let blocks = leaf.features.len().div_ceil(2 * LANES);
+    let all = gauss_legendre(blocks * LANES);
+    let block = |points: &[(f64, f64)]| {
+        let at = |value: &dyn Fn(f64, f64) -> f64| -> [f64; LANES] {
+            std::array::from_fn(|lane| value(points[lane].0, points[lane].1))
+        };
+        let slot = |share: &f64| SlotAtPoints {
+            factors: [at(&|t, _| share * (1.0 - t)), at(&|t, _| t + share * (1.0 - t))],
+            passed: at(&|t, weight| leaf.value * (1.0 - share) * weight / (t + share * (1.0 - t))),
+        };
+        Points {
+            missed: at(&|t, weight| -leaf.value * weight / (1.0 - t)),
+            slots: leaf.zero_fractions.iter().map(slot).collect(),
         }
-        // With o_i = 0 every subset has the same factor, for each such i: z_i times the other zeros.
-        let missed = -self.value * zeros * weighted_sum(&polynomial, count);
-        for (slot, out) in into.iter_mut().enumerate() {
-            *out = if is_one(slot) {
-                let share = self.zero_fractions[slot];
-                let others = divide_by_linear(&polynomial, share);
-                self.value * (1.0 - share) * zeros * weighted_sum(&others, count)
-            } else {
-                missed
-            };
-        }
-    }
+    };
+    all.chunks_exact(LANES).map(block).collect()
 }
 
-fn multiply_by_linear(polynomial: &mut Vec<f64>, constant: f64) {
-    polynomial.push(0.0);
-    for index in (0..polynomial.len()).rev() {
-        let below = if index == 0 { 0.0 } else { polynomial[index - 1] };
-        polynomial[index] = polynomial[index] * constant + below;
-    }
-}
-
-/// Quotient by (constant + y), from the top: `constant` is at most 1, so errors do not grow.
-fn divide_by_linear(polynomial: &[f64], constant: f64) -> Vec<f64> {
-    let mut quotient = vec![0.0; polynomial.len() - 1];
-    let mut above = 0.0;
-    for index in (0..quotient.len()).rev() {
-        above = polynomial[index + 1] - constant * above;
-        quotient[index] = above;
-    }
-    quotient
-}
-
-/// Sum of k! (n-1-k)! / n! times coefficient k.
-fn weighted_sum(polynomial: &[f64], count: usize) -> f64 {
-    let mut weight = 1.0 / count as f64;
-    let mut sum = 0.0;
-    for (index, coefficient) in polynomial.iter().enumerate() {
-        sum += weight * coefficient;
-        // k! (n-1-k)! / n! grows by (k+1) / (n-1-k); past the last coefficient it is not used.
-        let left = count as f64 - 1.0 - index as f64;
-        if left > 0.0 {
-            weight *= (index as f64 + 1.0) / left;
+/// Gives each slot its contribution for one pattern of ones (bit = slot), in as many parts as there are blocks.
+fn add_points(blocks: &[Points], pattern: u64, mut add: impl FnMut(usize, f64)) {
+    let is_one = |slot: usize| (pattern >> slot & 1) as usize;
+    for block in blocks {
+        let mut product = [1.0; LANES];
+        for (slot, at) in block.slots.iter().enumerate() {
+            let factors = &at.factors[is_one(slot)];
+            product = std::array::from_fn(|lane| product[lane] * factors[lane]);
+        }
+        let counted = |by: &[f64; LANES]| -> f64 {
+            let [a, b, c, d]: [f64; LANES] = std::array::from_fn(|lane| product[lane] * by[lane]);
+            (a + b) + (c + d)
+        };
+        let missed = counted(&block.missed);
+        for (slot, at) in block.slots.iter().enumerate() {
+            add(slot, if is_one(slot) == 1 { counted(&at.passed) } else { missed });
         }
     }
-    sum
 }
 
 #[cfg(test)]

@@ -170,7 +170,11 @@ bench-proxy:
 
 # Tables and pictures of lab/README.md, from the recorded runs
 lab-pictures:
-    python3 lab/describe.py lab/runs/*/runs.jsonl.gz --out lab/pictures
+    python3 lab/describe.py lab/runs/main/runs.jsonl.gz lab/runs/unseen/runs.jsonl.gz --out lab/pictures
+
+# Make the tasks of lab/sweeps/more.toml from published word lists and the data beside the checkout (half a minute)
+lab-more-tasks:
+    python3 lab/more-tasks/make.py
 
 # Fit the predictors of lab/predictors anew on the lab's runs (a quarter of an hour of processor time)
 shipped-predictor:

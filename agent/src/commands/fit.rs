@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use flate2::read::GzDecoder;
-use foretune_core::predict::build::{BuildOptions, Built, SPLITS, SplitReport, build, html_report};
+use foretune_core::predict::build::{
+    BuildOptions, Built, OnRunsRow, SplitReport, build, html_report, judge_on_runs,
+};
 use foretune_core::predict::fit::Metrics;
 use foretune_core::predict::predictor::Predictor;
 use foretune_core::predict::recalibrate::recalibrate;
-use foretune_core::runs::{AnytimeTable, Label, RunRecord, RunsReader, pair_with_smaller};
+use foretune_core::runs::{AnytimeTable, Label, RunRecord, RunsReader, SPLITS, pair_with_smaller};
 use foretune_core::wire::EventBody;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -39,8 +41,8 @@ pub struct Fit {
     #[arg(required = true)]
     runs: Vec<PathBuf>,
     /// Write the predictor here (ONNX)
-    #[arg(long, value_name = "P.onnx")]
-    out: PathBuf,
+    #[arg(long, value_name = "P.onnx", required_unless_present = "judge")]
+    out: Option<PathBuf>,
     /// Write the report here (one HTML file)
     #[arg(long, value_name = "R.html")]
     report: Option<PathBuf>,
@@ -77,6 +79,12 @@ pub struct Fit {
     /// Adjust this predictor by the runs instead of fitting a new one
     #[arg(long, value_name = "P.onnx", conflicts_with_all = ["report", "split", "coverage"])]
     recalibrate: Option<PathBuf>,
+    /// Fit nothing: tell how far this predictor's forecasts are off on the runs, by what is known and by family of
+    /// tasks. Runs that it has learnt from flatter it
+    #[arg(long, value_name = "P.onnx", conflicts_with_all = [
+        "out", "report", "split", "target", "coverage", "transfer", "table", "compare", "recalibrate", "note",
+    ])]
+    judge: Option<PathBuf>,
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
@@ -97,12 +105,16 @@ pub fn run(arguments: &Fit) -> Result<Answer> {
         let found = pair_with_smaller(&mut runs, &read_places(&arguments.beside)?);
         terminal::note(&format!("{found} runs have the same fine-tune of a smaller base model beside them"));
     }
+    if let Some(path) = &arguments.judge {
+        return judge(arguments, path, &runs);
+    }
+    let out = arguments.out.as_deref().context("--out says where the predictor goes")?;
     let label = match arguments.target {
         Wanted::Score => Label::Score,
         Wanted::PGold => Label::PGold,
     };
     if let Some(path) = &arguments.recalibrate {
-        return adjust(arguments, path, &runs, label);
+        return adjust(arguments, (path, out), &runs, label);
     }
     if let Some(path) = &arguments.table {
         let table = AnytimeTable::of(&runs, label, false);
@@ -139,8 +151,8 @@ pub fn run(arguments: &Fit) -> Result<Answer> {
     if arguments.report.is_some() {
         built.report.other = other_split(&runs, &options);
     }
-    files::write_atomically(&arguments.out, &built.onnx)?;
-    terminal::note(&format!("wrote {}", arguments.out.display()));
+    files::write_atomically(out, &built.onnx)?;
+    terminal::note(&format!("wrote {}", out.display()));
     if let Some(path) = &arguments.report {
         files::write_atomically(path, html_report(&built.report, &built.card).as_bytes())?;
         terminal::note(&format!("wrote {}", path.display()));
@@ -235,12 +247,43 @@ fn run_files(place: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
-fn adjust(arguments: &Fit, path: &Path, runs: &[RunRecord], label: Label) -> Result<Answer> {
+fn judge(arguments: &Fit, path: &Path, runs: &[RunRecord]) -> Result<Answer> {
+    let told = || format!("the predictor {}", path.display());
+    let predictor = Predictor::load(&files::read(path)?, |_| false).with_context(told)?;
+    let found = judge_on_runs(&predictor, runs, arguments.at_step).with_context(told)?;
+    if arguments.json {
+        terminal::data(&serde_json::to_string_pretty(&found)?)?;
+        return Ok(Answer::Yes);
+    }
+    let head = |title: &str| {
+        format!(
+            "{title:32} {:>5} {:>6} {:>10} {:>9} {:>8}",
+            "runs", "RMSE", "score now", "in range", "points"
+        )
+    };
+    let line = |row: &OnRunsRow| {
+        let now = row.score_now_rmse.map_or("-".to_owned(), |now| format!("{now:.2}"));
+        let OnRunsRow { name, runs, test, .. } = row;
+        let share = 100.0 * test.coverage;
+        format!(
+            "{name:32} {runs:5} {:6.2} {now:>10} {share:7.1} % {:8.1}",
+            test.metrics.rmse, test.mean_width
+        )
+    };
+    let mut lines = vec![head(&format!("{}, by what is known", found.target))];
+    lines.extend(found.by_knowledge.iter().map(line));
+    lines.push(head("by family of tasks"));
+    lines.extend(found.by_family.iter().map(line));
+    terminal::data(&lines.join("\n"))?;
+    Ok(Answer::Yes)
+}
+
+fn adjust(arguments: &Fit, (path, out): (&Path, &Path), runs: &[RunRecord], label: Label) -> Result<Answer> {
     let told = || format!("the predictor {}", path.display());
     let predictor = Predictor::load(&files::read(path)?, |_| false).with_context(told)?;
     let adjusted = recalibrate(&predictor, runs, label, arguments.at_step).with_context(told)?;
-    files::write_atomically(&arguments.out, &adjusted.file(&predictor))?;
-    terminal::note(&format!("wrote {}", arguments.out.display()));
+    files::write_atomically(out, &adjusted.file(&predictor))?;
+    terminal::note(&format!("wrote {}", out.display()));
     if arguments.json {
         terminal::data(&serde_json::to_string_pretty(&adjusted.told())?)?;
     } else {

@@ -196,7 +196,7 @@ impl<'a> Maker<'a> {
             items: Some(end.items.iter().map(|item| if item.exact { '1' } else { '0' }).collect()),
             elsewhere,
             smaller_model_score: None,
-            split: BTreeMap::new(),
+            split: self.sweep.frozen_parts(),
             total_steps,
             trained_tokens: Some(trainer.state().steps.iter().map(|step| step.tokens as u64).sum()),
             wall_seconds: Some(started.elapsed().as_secs_f64()),

@@ -210,6 +210,7 @@ fn steps(range: super::StepRange, least: f64, draw: f64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runs::{Part, SPLITS};
     use proptest::prelude::*;
 
     fn main_sweep() -> Sweep {
@@ -218,6 +219,18 @@ mod tests {
 
     fn of_length(configurations: u64) -> Vec<PlannedRun> {
         expand(&Sweep { configurations, ..main_sweep() })
+    }
+
+    #[test]
+    fn a_sweep_can_say_on_which_side_of_every_split_its_runs_stand() {
+        assert!(main_sweep().frozen_parts().is_empty());
+        let text = include_str!("../../../../lab/sweeps/more.toml");
+        let more = Sweep::parse(text).unwrap();
+        assert_eq!(more.frozen_parts(), SPLITS.map(|split| (split.to_owned(), Part::Train)).into());
+        let judged = Sweep { part: Some(Part::Test), ..more.clone() };
+        assert_ne!(judged.fingerprint(), more.fingerprint());
+        let wrong = Sweep::parse(&text.replace("part = \"train\"", "part = \"both\"")).unwrap_err();
+        assert!(wrong.to_string().contains("both"), "{wrong}");
     }
 
     #[test]

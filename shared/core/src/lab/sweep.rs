@@ -8,6 +8,7 @@ use thiserror::Error;
 use super::Condition;
 use super::slurm::SlurmTable;
 use crate::hash::hash_bytes;
+use crate::runs::{Part, SPLITS};
 
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
 pub enum SweepError {
@@ -30,6 +31,9 @@ pub struct Sweep {
     /// Folder with `TASK/train.jsonl` and `TASK/test.jsonl`, relative to the sweep file.
     pub data: String,
     pub model: ModelChoice,
+    /// On which side of every split its runs stand; where it is not said, hashes of their names decide.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub part: Option<Part>,
     #[serde(default)]
     pub evaluation: EvaluationSizes,
     #[serde(default)]
@@ -206,6 +210,11 @@ impl Sweep {
         let open_ended = Self { configurations: 0, slurm: None, ..self.clone() };
         let text = serde_json::to_vec(&open_ended).expect("numbers, texts and maps with text keys");
         hash_bytes(&text, 0)
+    }
+
+    /// The part of each split, where the sweep file says one.
+    pub fn frozen_parts(&self) -> BTreeMap<String, Part> {
+        self.part.into_iter().flat_map(|part| SPLITS.map(|split| (split.to_owned(), part))).collect()
     }
 
     fn check(&self) -> Result<(), SweepError> {

@@ -23,7 +23,7 @@ pub use plan::{
 pub use read::{Place, RunsError, RunsReader, read_runs};
 pub use record::{
     DatasetRecord, Elsewhere, EvaluationRecord, ModelRecord, Part, Reading, RunRecord, SCHEMA_VERSION,
-    StepRecord,
+    SPLITS, StepRecord,
 };
 pub use table::{AnytimeTable, Label, STATIC_ONLY_STEP, noise_floor, part_of};
 pub use trace::{Trace, TraceError, read_trace};

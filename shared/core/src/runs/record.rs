@@ -183,6 +183,9 @@ mod missing {
     }
 }
 
+/// By families of datasets, and by configurations.
+pub const SPLITS: [&str; 2] = ["group", "random"];
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Part {

@@ -10,7 +10,7 @@ use crate::numerics::stats;
 use crate::predict::card::Card;
 use crate::predict::conformal::StageCalibration;
 use crate::predict::fit::{Metrics, metrics};
-use crate::predict::predictor::expected_error;
+use crate::predict::predictor::{Predictor, expected_error};
 use crate::runs::{AnytimeTable, Knowledge};
 
 #[derive(Debug, Clone, PartialEq)]
@@ -47,6 +47,28 @@ pub fn on_test(test: &AnytimeTable, fitted: &Fitted) -> Vec<JudgedRow> {
         judged(test, row, fitted.model.gate.stage_of(values), predicted, error, &fitted.card)
     };
     (0..test.run.len()).map(make).collect()
+}
+
+/// A row of any table by a finished predictor; none where the predictor does not say how far it may be off.
+pub fn by_predictor(predictor: &Predictor, table: &AnytimeTable, row: usize) -> Option<JudgedRow> {
+    let vector = table.vector(row);
+    let inputs = predictor.row(&vector).ok()?;
+    let predicted = predictor.shown(predictor.model.predict(&inputs));
+    let transfer = predictor.transfer(&vector);
+    let stage = predictor.model.gate.stage_of(&inputs);
+    let (calibrated, error) = predictor.calibrated(&inputs, stage, predicted, transfer.as_ref())?;
+    Some(JudgedRow {
+        run: table.run[row],
+        knowledge: table.knowledge[row],
+        step: table.step[row],
+        share: table.share[row],
+        stage,
+        truth: table.table.target[row],
+        predicted,
+        expected_error: error,
+        half_width: calibrated.factor * error,
+        squared_error: error * error * calibrated.mean_square(),
+    })
 }
 
 pub fn out_of_fold(train: &AnytimeTable, fitted: &Fitted) -> Vec<JudgedRow> {

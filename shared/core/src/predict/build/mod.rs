@@ -7,6 +7,7 @@ mod early_stop;
 mod error_model;
 mod fitted;
 mod judged;
+mod on_runs;
 mod report;
 mod screening;
 mod split_report;
@@ -26,13 +27,12 @@ use crate::runs::{AnytimeTable, Label, Part, RunRecord};
 
 pub use divergence::{DivergenceReport, DivergenceRow};
 pub use judged::TestSummary;
+pub use on_runs::{OnRuns, OnRunsError, OnRunsRow, judge_on_runs};
 pub use report::html_report;
 pub use screening::ScreeningPoint;
 pub use split_report::{DepthRow, SplitReport, Worst};
 pub use stopping::StoppingReplay;
 pub use transfer::{TransferReport, TransferRow};
-
-pub const SPLITS: [&str; 2] = ["group", "random"];
 
 /// Tells how many evaluation rows there are, which is the same in all runs of a lab: learnt from, it would call every
 /// user with fewer rows unlike them. `eval_score_spread` says the rest of it.

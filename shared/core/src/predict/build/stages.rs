@@ -15,6 +15,8 @@ pub struct Division {
 const CLEAN_DEPTHS: [f64; 6] = [0.5, 15.0, 42.0, 87.0, 130.0, f64::INFINITY];
 /// Without clean rows a probe tells little more at one depth than at another.
 const BLIND_DEPTHS: [f64; 3] = [0.5, 42.0, f64::INFINITY];
+/// Beside a smaller model's finished run: what an own probe adds to it depends on how deep it is.
+const FINISHED_DEPTHS: [f64; 4] = [15.0, 87.0, 130.0, f64::INFINITY];
 /// A stage with fewer training rows joins its neighbour.
 const FEWEST_ROWS: usize = 60;
 
@@ -56,8 +58,12 @@ impl Division {
             (_, Some(only), None) | (_, None, Some(only)) | (None, Some(only), Some(_)) => only,
             (_, None, None) => return Self { gate: before, ..division },
         };
-        let name = "own probe and a smaller model's finished run";
-        let probe = division.where_told(train, FINISHED, &[Knowledge::CleanFinished], name, probe);
+        let prefix = "own probe and a smaller model's finished run, ";
+        let told = division.by_depth(train, step, Knowledge::CleanFinished, &FINISHED_DEPTHS, prefix);
+        let probe = match (train.table.column_index(FINISHED), told) {
+            (Some(column), Some(told)) => Gate::choose(column as u32, missing(), probe, told),
+            _ => probe,
+        };
         Self { gate: Gate::choose(step as u32, missing(), before, probe), ..division }
     }
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::judged::{JudgedRow, TestSummary, summary};
+use super::judged::{JudgedRow, TestSummary, by_predictor, summary};
 use crate::hash::combine;
 use crate::numerics::stats;
 use crate::predict::fit::metrics;
@@ -139,28 +139,7 @@ impl Judge<'_> {
     }
 
     fn forecasts(&self, predictor: &Predictor, knowledge: Knowledge) -> Vec<JudgedRow> {
-        self.at(knowledge).into_iter().filter_map(|row| self.forecast(predictor, row)).collect()
-    }
-
-    fn forecast(&self, predictor: &Predictor, row: usize) -> Option<JudgedRow> {
-        let vector = self.table.vector(row);
-        let inputs = predictor.row(&vector).ok()?;
-        let predicted = predictor.shown(predictor.model.predict(&inputs));
-        let transfer = predictor.transfer(&vector);
-        let stage = predictor.model.gate.stage_of(&inputs);
-        let (calibrated, error) = predictor.calibrated(&inputs, stage, predicted, transfer.as_ref())?;
-        Some(JudgedRow {
-            run: self.table.run[row],
-            knowledge: self.table.knowledge[row],
-            step: self.table.step[row],
-            share: self.table.share[row],
-            stage,
-            truth: self.table.table.target[row],
-            predicted,
-            expected_error: error,
-            half_width: calibrated.factor * error,
-            squared_error: error * error * calibrated.mean_square(),
-        })
+        self.at(knowledge).into_iter().filter_map(|row| by_predictor(predictor, &self.table, row)).collect()
     }
 
     fn score_now(&self, knowledge: Knowledge, own: bool) -> Option<f64> {

@@ -5,10 +5,12 @@ mod dynamic;
 mod proxy;
 mod recipe;
 mod registry;
+mod rules;
 mod static_features;
 mod vector;
 
 pub use docs::{all, markdown};
 pub(crate) use proxy::{PROXY, is_of_finished_run, own_name};
 pub use registry::{Better, FEATURES, Feature, Group, find};
+pub(crate) use rules::{set_between_rules, set_over_rules};
 pub use vector::FeatureVector;

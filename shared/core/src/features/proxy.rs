@@ -84,6 +84,54 @@ pub static PROXY: &[Feature] = &[
         Higher,
         "Probability of the right answer after the smaller model's finished run",
     ),
+    row(
+        "proxy_eval_score_over_constant",
+        "points",
+        Unknown,
+        "As eval_score_over_constant, of the smaller model after its probe",
+    ),
+    row(
+        "proxy_eval_score_over_naive_bayes",
+        "points",
+        Unknown,
+        "As eval_score_over_naive_bayes, of the smaller model after its probe",
+    ),
+    row(
+        "proxy_eval_score_over_file_naive_bayes",
+        "points",
+        Unknown,
+        "As eval_score_over_file_naive_bayes, of the smaller model after its probe",
+    ),
+    row(
+        "proxy_eval_score_over_neighbours",
+        "points",
+        Unknown,
+        "As eval_score_over_neighbours, of the smaller model after its probe",
+    ),
+    row(
+        "proxy_final_score_over_constant",
+        "points",
+        Unknown,
+        "As eval_score_over_constant, of the smaller model's finished run",
+    ),
+    row(
+        "proxy_final_score_over_naive_bayes",
+        "points",
+        Unknown,
+        "As eval_score_over_naive_bayes, of the smaller model's finished run",
+    ),
+    row(
+        "proxy_final_score_over_file_naive_bayes",
+        "points",
+        Unknown,
+        "As eval_score_over_file_naive_bayes, of the smaller model's finished run",
+    ),
+    row(
+        "proxy_final_score_over_neighbours",
+        "points",
+        Unknown,
+        "As eval_score_over_neighbours, of the smaller model's finished run",
+    ),
 ];
 
 /// Whether only a finished run of the smaller model tells it; no reading of an own probe is like it.

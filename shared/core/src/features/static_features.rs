@@ -70,6 +70,8 @@ pub static STATIC_FEATURES: &[Feature] = &[
     feature("eval_overlap_near", "share", Lower, "Evaluation prompts that have only a near copy in the training file"),
     feature("eval_constant_score", "points", Higher, "Evaluation rows that the training file's commonest answer answers right (sampled rows)"),
     feature("eval_naive_bayes_score", "points", Higher, "Evaluation rows that naive Bayes, learnt on the training file, answers right (sampled rows)"),
+    feature("eval_naive_bayes_over_constant", "points", Higher, "Naive Bayes' score minus the commonest answer's"),
+    feature("eval_naive_bayes_over_file", "points", Unknown, "Naive Bayes' score on the evaluation rows minus its accuracy in the file"),
     feature("eval_known_answer_share", "share", Higher, "Evaluation rows whose answer stands in the training file (sampled rows)"),
     feature("eval_top_label_share", "share", Unknown, "Evaluation rows with the commonest of their answers (sampled rows)"),
     feature("eval_label_entropy", "bits", Unknown, "Entropy of the evaluation rows' answers taken as labels (sampled rows)"),

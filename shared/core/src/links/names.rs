@@ -189,6 +189,20 @@ pub(super) const NAMES: &[&str] = &[
     "proxy_final_score",
     "proxy_final_p_gold",
     "eval_score_spread",
+    "eval_score_over_constant",
+    "eval_score_over_naive_bayes",
+    "eval_score_over_file_naive_bayes",
+    "eval_score_over_neighbours",
+    "eval_naive_bayes_over_constant",
+    "eval_naive_bayes_over_file",
+    "proxy_eval_score_over_constant",
+    "proxy_eval_score_over_naive_bayes",
+    "proxy_eval_score_over_file_naive_bayes",
+    "proxy_eval_score_over_neighbours",
+    "proxy_final_score_over_constant",
+    "proxy_final_score_over_naive_bayes",
+    "proxy_final_score_over_file_naive_bayes",
+    "proxy_final_score_over_neighbours",
 ];
 
 /// How many names the first release had.

@@ -4,8 +4,8 @@ use super::record::Reading;
 use crate::features::FeatureVector;
 use crate::numerics::curves::SaturatingFit;
 
-/// What `of_the_probe` sets: dynamic features that no probe measures.
-pub const DERIVED_FROM_READINGS: [&str; 15] = [
+/// What `of_the_probe` and `features::set_over_rules` set: dynamic features that no probe measures.
+pub const DERIVED_FROM_READINGS: [&str; 19] = [
     "learning_rate_spent",
     "steps_left",
     "eval_score_spread",
@@ -21,6 +21,10 @@ pub const DERIVED_FROM_READINGS: [&str; 15] = [
     "eval_loss_rise",
     "held_out_loss_rise",
     "memorised_loss",
+    "eval_score_over_constant",
+    "eval_score_over_naive_bayes",
+    "eval_score_over_file_naive_bayes",
+    "eval_score_over_neighbours",
 ];
 
 /// Of the recipe: how far it can move the adapters in all. `end_share` of the run is looked at: 1, or less where the

@@ -171,7 +171,7 @@ impl<'a> Known<'a> {
             vector.set("probe_step", last.step as f64);
             derived::of_the_probe(&mut vector, seen, self.total_steps, end_step);
         }
-        match knowledge {
+        let mut vector = match knowledge {
             Knowledge::Plan | Knowledge::BlindProxy | Knowledge::Blind => vector.without(needs_clean_rows),
             Knowledge::Rows | Knowledge::Proxy | Knowledge::Finished => {
                 vector.without(|name| name == "base_score")
@@ -181,7 +181,9 @@ impl<'a> Known<'a> {
             | Knowledge::FinishedBase
             | Knowledge::Clean
             | Knowledge::CleanFinished => vector,
-        }
+        };
+        features::set_over_rules(&mut vector);
+        vector
     }
 
     /// As the probe itself reads it on the user's clean rows, where there is a reading before the first step.

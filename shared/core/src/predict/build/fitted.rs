@@ -110,13 +110,17 @@ fn ways_of(train: &AnytimeTable, rows: &[usize], on_the_way: &Table) -> Option<T
     (near.len() >= FEWEST_ROWS).then(|| on_the_way.select(&near))
 }
 
-/// Values that the score may be forecast from as a change.
+/// Values that the score may be forecast from as a change: readings first, then what a simple rule reaches, which needs
+/// no model. With families of the lab's training part held out in turn, boosted trees of the change from naive Bayes'
+/// score were off by 15.7 points with evaluation rows alone where those of the score were by 18.1, by 12.8 instead of 13.8
+/// where the base score is known and by 12.9 instead of 13.3 at step 0.
 fn anchors(label: Label) -> Vec<String> {
+    let of_the_rule = "eval_naive_bayes_score";
     let names: &[&str] = match label {
-        Label::Score => &["eval_score", FINISHED, "eval_score_end", "base_score"],
-        Label::PGold => &["eval_p_gold", "proxy_final_p_gold", "eval_p_gold_end"],
+        Label::Score => &["eval_score", FINISHED, of_the_rule, "eval_score_end", "base_score"],
+        Label::PGold => &["eval_p_gold", "proxy_final_p_gold", of_the_rule, "eval_p_gold_end"],
     };
-    names.iter().map(|name| (*name).to_owned()).collect()
+    names.iter().chain(&["naive_bayes_accuracy"]).map(|name| (*name).to_owned()).collect()
 }
 
 /// Squared errors with clean rows at the common depths.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::additive::{self, AdditiveOptions};
 use super::extra_trees::{self, ExtraTreesOptions};
 use super::table::Table;
+use crate::features;
 use crate::numerics::boosted_trees::{BoostOptions, BoostedNode, BoostedTree, BoostedTrees};
 use crate::numerics::{Matrix, stats};
 use crate::predict::expression::{Expression, Unary};
@@ -69,8 +70,10 @@ pub fn changes(table: &Table, name: &str) -> Option<(Model, Vec<f64>)> {
     Some((anchor, change))
 }
 
-/// The feature itself, centred so that an average row contributes nothing; its mean where it is missing.
+/// The feature itself in points, centred so that an average row contributes nothing; its mean where it is missing.
 fn anchor(table: &Table, column: usize) -> Model {
+    let is_share = features::find(&table.names[column]).is_some_and(|feature| feature.unit == "share");
+    let points = if is_share { 100.0 } else { 1.0 };
     let present: Vec<f64> = table.column(column).into_iter().filter(|value| !value.is_nan()).collect();
     let centre = if present.is_empty() { 0.0 } else { stats::mean(&present) };
     let filled = Expression::Choose(
@@ -80,8 +83,8 @@ fn anchor(table: &Table, column: usize) -> Model {
     );
     let function =
         Expression::binary(crate::predict::expression::Binary::Subtract, filled, Expression::Number(centre));
-    let mut model = Model::constant(table.names.len(), centre);
-    model.columns.push(Column { feature: column as u32, weight: 1.0, function });
+    let mut model = Model::constant(table.names.len(), points * centre);
+    model.columns.push(Column { feature: column as u32, weight: points, function });
     model
 }
 

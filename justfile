@@ -91,7 +91,7 @@ deny:
 sbom:
     python3 agent/sbom.py
 
-# Build the page in two fresh copies and compare every file (add --dev --only report for a quick look)
+# Build the page in two fresh copies and compare every file (--dev --only report for a quick look, --against FOLDER with one that is there)
 page-twice *arguments:
     node web/twice.mjs {{arguments}}
 

@@ -1,7 +1,8 @@
 // Builds the page in two fresh copies of the checkout, in folders of different names, with nothing taken over from an
-// earlier build, and compares every file: the same source gives the same page wherever it is built.
+// earlier build, and compares every file: the same source gives the same page wherever it is built. With a page that
+// is there already, a released site for instance, it builds once and compares with that.
 //
-//   node web/twice.mjs [arguments of build.mjs, such as --dev --only report]
+//   node web/twice.mjs [--against FOLDER] [arguments of build.mjs, such as --dev --only report]
 
 import { createHash } from "node:crypto";
 import { execFileSync } from "node:child_process";
@@ -11,7 +12,10 @@ import { fileURLToPath } from "node:url";
 
 const WEB = dirname(fileURLToPath(import.meta.url));
 const ROOT = join(WEB, "..");
-const PLACES = [join(ROOT, "target/twice/one"), join(ROOT, "target/twice/the-other-with-a-longer-name")];
+const PLACES = [join(ROOT, "target/twice/the-other-with-a-longer-name"), join(ROOT, "target/twice/one")];
+const asked = process.argv.slice(2);
+const against = asked.indexOf("--against");
+const there = against < 0 ? undefined : asked.splice(against, 2)[1];
 
 /** Content of every file of a page, by name. */
 function digests(folder) {
@@ -30,14 +34,18 @@ function build(place) {
   }
   // The tools are the same by their lock file.
   symlinkSync(join(WEB, "node_modules"), join(place, "web/node_modules"));
-  execFileSync("node", [join(place, "web/build.mjs"), ...process.argv.slice(2)], { cwd: place, stdio: ["ignore", "ignore", "inherit"] });
+  execFileSync("node", [join(place, "web/build.mjs"), ...asked], { cwd: place, stdio: ["ignore", "ignore", "inherit"] });
   const found = digests(join(place, "web/dist"));
   // Gigabytes of object files.
   rmSync(join(place, "target"), { recursive: true, force: true });
   return found;
 }
 
-const [one, other] = PLACES.map(build);
+if (against >= 0 && !existsSync(there ?? "")) {
+  console.error(`--against: expected the folder of a built page, found ${there ?? "nothing"}`);
+  process.exit(2);
+}
+const [one, other] = there ? [build(PLACES[0]), digests(there)] : PLACES.map(build);
 const names = [...new Set([...one.keys(), ...other.keys()])].sort();
 const different = names.filter((name) => one.get(name) !== other.get(name));
 for (const name of different) console.log(`different: ${name} ${one.get(name) ?? "missing"} ${other.get(name) ?? "missing"}`);

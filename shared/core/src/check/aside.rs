@@ -361,12 +361,9 @@ mod tests {
     }
 
     /// Those of a description that need evaluation rows, by the registry.
-    /// But for what follows from others: that is worked out anew wherever a forecast is made.
     fn of_evaluation(description: &Description) -> FeatureVector {
         let needs = |name: &str| {
-            let follows = name.starts_with("eval_naive_bayes_over_");
-            let of_rows = name.starts_with("eval_") && !follows;
-            of_rows && features::find(name).is_some_and(|one| one.group == Group::Static)
+            name.starts_with("eval_") && features::find(name).is_some_and(|one| one.group == Group::Static)
         };
         description.features.clone().without(|name| !needs(name))
     }

@@ -6,7 +6,7 @@ use super::descriptors::{DescribeContext, Descriptors, RowCounts};
 use super::eval::EvalIndex;
 use super::sample::{self, EvaluationOutlook, Prepared, PromptView};
 use super::scan::TextCounts;
-use crate::features::{FeatureVector, set_between_rules};
+use crate::features::FeatureVector;
 
 /// Bars of a drawn histogram.
 const BARS: usize = 40;
@@ -21,7 +21,6 @@ pub(super) fn describe(all: &Descriptors, context: &DescribeContext<'_>, counts:
     let view = PromptView::best(&prepared);
     set_learnability(&mut features, view.as_ref());
     set_outlook(&mut features, context.eval, view.as_ref());
-    set_between_rules(&mut features);
     set_reference(&mut features, context, &prepared);
 
     let languages = sample::languages(&prepared);

@@ -12,5 +12,6 @@ mod vector;
 pub use docs::{all, markdown};
 pub(crate) use proxy::{PROXY, is_of_finished_run, own_name};
 pub use registry::{Better, FEATURES, Feature, Group, find};
-pub(crate) use rules::{set_between_rules, set_over_rules};
+pub use rules::BETWEEN_RULES;
+pub(crate) use rules::set_over_rules;
 pub use vector::FeatureVector;

@@ -4,16 +4,17 @@
 
 use super::FeatureVector;
 
-/// Of the file and its evaluation rows, without any model.
-pub(crate) fn set_between_rules(vector: &mut FeatureVector) {
-    let naive_bayes = vector.get("eval_naive_bayes_score");
-    vector.set("eval_naive_bayes_over_constant", naive_bayes - vector.get("eval_constant_score"));
-    vector.set("eval_naive_bayes_over_file", naive_bayes - 100.0 * vector.get("naive_bayes_accuracy"));
-}
+/// Of the file and its evaluation rows, without any model. They follow from other features wherever a forecast is made;
+/// no description and no record holds them.
+pub const BETWEEN_RULES: [&str; 2] = ["eval_naive_bayes_over_constant", "eval_naive_bayes_over_file"];
 
-/// Of the score read last, before any probe the base score, and of a smaller model's.
+/// Between rules, and of the score read last, before any probe the base score, and of a smaller model's.
 pub(crate) fn set_over_rules(vector: &mut FeatureVector) {
-    set_between_rules(vector);
+    let naive_bayes = vector.get("eval_naive_bayes_score");
+    let others = [vector.get("eval_constant_score"), 100.0 * vector.get("naive_bayes_accuracy")];
+    for (name, other) in BETWEEN_RULES.into_iter().zip(others) {
+        set(vector, name, naive_bayes - other);
+    }
     let read = vector.get("eval_score");
     let now = if read.is_nan() { vector.get("base_score") } else { read };
     let rules = [
@@ -28,10 +29,14 @@ pub(crate) fn set_over_rules(vector: &mut FeatureVector) {
         ("proxy_final_score", vector.get("proxy_final_score")),
     ] {
         for (name, reached) in rules {
-            if (points - reached).is_finite() {
-                vector.set(&format!("{score}_{name}"), points - reached);
-            }
+            set(vector, &format!("{score}_{name}"), points - reached);
         }
+    }
+}
+
+fn set(vector: &mut FeatureVector, name: &str, points: f64) {
+    if points.is_finite() {
+        vector.set(name, points);
     }
 }
 

@@ -206,7 +206,7 @@ test("a link opens as the same forecast elsewhere, and only claims without its p
   assert.match(await downloadText(other.page, "#save-card-svg"), /^<svg/);
   assert.equal((await downloadBytes(other.page, "#save-card-png")).bytes.subarray(1, 4).toString("latin1"), "PNG");
   if (process.env.FORETUNE_SCREENSHOTS) await other.page.screenshot({ path: join(process.env.FORETUNE_SCREENSHOTS, "link-card.png"), fullPage: true });
-  await other.page.fill("#own-learning_rate", "0.01");
+  await other.page.fill("#own-learning_rate", "0.003");
   await other.page.press("#own-learning_rate", "Tab");
   await other.page.waitForFunction((before) => document.querySelector("#forecast-score").textContent !== before, first);
   assert.deepEqual(await faultsOfLooks(other.page, "link"), []);

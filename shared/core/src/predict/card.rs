@@ -77,6 +77,7 @@ pub struct SeenRange {
     pub feature: usize,
     pub low: f64,
     pub high: f64,
+    /// In more than one row of a hundred.
     pub ever_missing: bool,
 }
 

@@ -146,10 +146,15 @@ fn ranges(train: &AnytimeTable, rows: &[usize], used: &[bool]) -> Vec<SeenRange>
                 feature,
                 low: stats::minimum(&present),
                 high: stats::maximum(&present),
-                ever_missing: present.len() < rows.len(),
+                ever_missing: is_often_missing(present.len(), rows.len()),
             })
         })
         .collect()
+}
+
+/// A single run without a value taught nothing about such runs.
+fn is_often_missing(present: usize, rows: usize) -> bool {
+    rows - present > rows / 100
 }
 
 /// Readings at a share of the run differ from run to run; only steps that most runs have are on offer.

@@ -191,9 +191,24 @@ pub static DYNAMIC: &[Feature] = &[
         Unknown,
         "Score now (first the base score) minus eval_constant_score",
     ),
-    row("eval_score_over_naive_bayes", "points", Unknown, "The same minus eval_naive_bayes_score"),
-    row("eval_score_over_file_naive_bayes", "points", Unknown, "The same minus naive_bayes_accuracy"),
-    row("eval_score_over_neighbours", "points", Unknown, "The same minus neighbour_label_agreement"),
+    row(
+        "eval_score_over_naive_bayes",
+        "points",
+        Unknown,
+        "Score now (first the base score) minus eval_naive_bayes_score",
+    ),
+    row(
+        "eval_score_over_file_naive_bayes",
+        "points",
+        Unknown,
+        "Score now (first the base score) minus naive_bayes_accuracy",
+    ),
+    row(
+        "eval_score_over_neighbours",
+        "points",
+        Unknown,
+        "Score now (first the base score) minus neighbour_label_agreement",
+    ),
     row("eval_gap_score", "points", Unknown, "Score on clean rows minus score on own rows"),
     row(
         "eval_gap_p_gold",

@@ -539,11 +539,11 @@ fn a_predictor_is_judged_on_finished_runs() {
     assert!(families.len() > 1 && judged == 24, "{found}");
 
     // Scores that are all 20 points lower than they were: the error says so, and the intervals do not hold them.
-    let mut lower = synthetic::runs(24);
-    for run in &mut lower {
+    let mut lower_runs = synthetic::runs(24);
+    for run in &mut lower_runs {
         run["score"] = (run["score"].as_f64().unwrap() - 20.0).max(0.0).into();
     }
-    let lower = write(place.path(), "lower.jsonl", synthetic::lines(&lower));
+    let lower = write(place.path(), "lower.jsonl", synthetic::lines(&lower_runs));
     let worse = foretune(&["fit", text(&lower), "--judge", text(&predictor())]);
     assert!(worse.code == 0 && worse.stdout.contains("score now"), "{worse:?}");
     let worse = foretune(&["fit", text(&lower), "--judge", text(&predictor()), "--json"]).json();
@@ -552,6 +552,17 @@ fn a_predictor_is_judged_on_finished_runs() {
     assert!(at_100["rmse"].as_f64().unwrap() > error("step 100") + 5.0, "{worse}");
     assert!(at_100["coverage"].as_f64() < row("step 100")["coverage"].as_f64(), "{worse}");
 
+    for run in &mut lower_runs {
+        run["score"] = Value::Null;
+    }
+    let unknown = write(place.path(), "unknown.jsonl", synthetic::lines(&lower_runs));
+    let nothing = foretune(&["fit", text(&unknown), "--judge", text(&predictor())]);
+    refused(&nothing, &["unknown.jsonl", "none of the runs has a score"]);
+    let junk = write(place.path(), "junk.onnx", "junk");
+    refused(
+        &foretune(&["fit", text(&runs), "--judge", text(&junk)]),
+        &["junk.onnx", "not a readable ONNX file"],
+    );
     refused(&judge(&["--out", "p.onnx"]), &["--judge", "--out"]);
     refused(&foretune(&["fit", text(&runs)]), &["--out"]);
 }

@@ -248,7 +248,7 @@ fn run_files(place: &Path) -> Result<Vec<PathBuf>> {
 }
 
 fn judge(arguments: &Fit, path: &Path, runs: &[RunRecord]) -> Result<Answer> {
-    let told = || format!("the predictor {}", path.display());
+    let told = || format!("the predictor {} on {}", path.display(), told_places(&arguments.runs));
     let predictor = Predictor::load(&files::read(path)?, |_| false).with_context(told)?;
     let found = judge_on_runs(&predictor, runs, arguments.at_step).with_context(told)?;
     if arguments.json {

@@ -135,7 +135,7 @@ impl Forecast {
         let model = self.model.as_deref().or(self.predictor.is_none().then_some(weights::TINY));
         let model = model.map(ModelFolder::open).transpose()?;
         let mapping = self.map.as_ref();
-        let recipe = self.recipe.recipe()?;
+        let recipe = self.recipe.recipe(model.as_ref().map(|model| &model.config))?;
         let parts = self.parts(model.as_ref())?;
         let (file, eval) = match &parts {
             Some((_, [training, evaluation])) => (training.as_path(), Some(evaluation.as_path())),

@@ -77,10 +77,10 @@ pub struct Probe {
 }
 
 pub fn run(arguments: &Probe) -> Result<Answer> {
-    let recipe = arguments.recipe.recipe()?;
+    let folder = ModelFolder::open(&arguments.model)?;
+    let recipe = arguments.recipe.recipe(Some(&folder.config))?;
     let (device, dtype) = devices::open(arguments.device)?;
     self_test(&device, dtype)?;
-    let folder = ModelFolder::open(&arguments.model)?;
     let load = LoadOptions { device: device.clone(), dtype, quantization: arguments.recipe.quantization()? };
     if arguments.indicators {
         let indicators = Indicators {

@@ -135,10 +135,10 @@ impl Marks {
 }
 
 pub fn run(arguments: &Tune) -> Result<Answer> {
-    let recipe = arguments.recipe.recipe()?;
+    let folder = ModelFolder::open(&arguments.model)?;
+    let recipe = arguments.recipe.recipe(Some(&folder.config))?;
     let (device, dtype) = devices::open(arguments.device)?;
     self_test(&device, dtype)?;
-    let folder = ModelFolder::open(&arguments.model)?;
     let all = Sampling::new(usize::MAX, &recipe);
     let (file, mapping) = (arguments.file.as_path(), arguments.map.as_ref());
     let aside = arguments.aside.choose(file, &folder, mapping, recipe.sequence_length)?;

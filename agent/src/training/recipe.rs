@@ -2,13 +2,13 @@
 
 use anyhow::{Result, bail};
 use clap::Args;
-use foretune_engine::{LoraConfig, Quantization, Recipe, Schedule, Target};
+use foretune_engine::{LoraConfig, ModelConfig, Quantization, Recipe, Schedule, Target};
 
 #[derive(Debug, Clone, Args)]
 pub struct RecipeFlags {
-    /// Peak learning rate
-    #[arg(long, default_value_t = 2e-4)]
-    pub lr: f64,
+    /// Peak learning rate (default: 2e-4; 1e-3 for models of less than 50 million parameters)
+    #[arg(long)]
+    pub lr: Option<f64>,
     /// Passes over the rows in the full run
     #[arg(long, default_value_t = 3.0)]
     pub epochs: f64,
@@ -30,9 +30,9 @@ pub struct RecipeFlags {
     /// Linear layers that get an adapter
     #[arg(long, value_delimiter = ',', default_value = "q,k,v,o,gate,up,down")]
     pub targets: Vec<String>,
-    /// Longest row in tokens; longer ones are cut
-    #[arg(long, default_value_t = 1024, value_name = "TOKENS")]
-    pub max_tokens: usize,
+    /// Longest row in tokens; longer ones are cut (default: 1024, or as many as the model takes)
+    #[arg(long, value_name = "TOKENS")]
+    pub max_tokens: Option<usize>,
     /// constant, linear or cosine
     #[arg(long, default_value = "linear")]
     pub schedule: String,
@@ -55,7 +55,9 @@ pub struct RecipeFlags {
 }
 
 impl RecipeFlags {
-    pub fn recipe(&self) -> Result<Recipe> {
+    /// Without a model, what suits a large one.
+    pub fn recipe(&self, model: Option<&ModelConfig>) -> Result<Recipe> {
+        let usual = model.map_or_else(Recipe::default, Recipe::usual_for);
         let Some(schedule) = Schedule::parse(&self.schedule) else {
             bail!("--schedule {}: expected constant, linear or cosine", self.schedule);
         };
@@ -69,7 +71,7 @@ impl RecipeFlags {
         targets.sort_unstable();
         targets.dedup();
         let recipe = Recipe {
-            learning_rate: self.lr,
+            learning_rate: self.lr.unwrap_or(usual.learning_rate),
             batch_size: self.batch,
             epochs: self.epochs,
             max_steps: self.max_steps,
@@ -77,7 +79,7 @@ impl RecipeFlags {
             warmup_share: self.warmup,
             weight_decay: self.weight_decay,
             clip_norm: self.clip,
-            sequence_length: self.max_tokens,
+            sequence_length: self.max_tokens.unwrap_or(usual.sequence_length),
             lora: LoraConfig {
                 rank: self.rank,
                 alpha: self.alpha.unwrap_or(2.0 * self.rank as f64),

@@ -5,9 +5,14 @@ use foretune_core::runs::RecipeNumbers;
 pub use foretune_core::runs::Schedule;
 use serde::{Deserialize, Serialize};
 
+use crate::config::ModelConfig;
 use crate::error::{EngineError, Result};
 use crate::lora::LoraConfig;
 use crate::ops::AdamW;
+
+/// A model below this size learns next to nothing at the rate that suits those of billions.
+const SMALL_MODEL_PARAMETERS: u64 = 50_000_000;
+const SMALL_MODEL_LEARNING_RATE: f64 = 1e-3;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -46,6 +51,17 @@ impl Default for Recipe {
 }
 
 impl Recipe {
+    /// What is trained where nothing else is asked for: at a rate for models of that size, with rows as long as it takes.
+    pub fn usual_for(config: &ModelConfig) -> Self {
+        let usual = Self::default();
+        let is_small = config.parameter_count() < SMALL_MODEL_PARAMETERS;
+        Self {
+            learning_rate: if is_small { SMALL_MODEL_LEARNING_RATE } else { usual.learning_rate },
+            sequence_length: usual.sequence_length.min(config.max_positions.max(2)),
+            ..usual
+        }
+    }
+
     pub fn check(&self) -> Result<()> {
         let bad = |field, expected, found: f64| {
             Err(EngineError::Recipe { field, expected, found: found.to_string() })
@@ -127,6 +143,16 @@ impl Recipe {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_small_model_gets_a_higher_rate_and_rows_that_it_takes() {
+        let small = crate::testing::small_config();
+        let usual = Recipe::usual_for(&small);
+        assert!((usual.learning_rate - 1e-3).abs() < 1e-12);
+        assert_eq!(usual.sequence_length, small.max_positions);
+        let large = ModelConfig { vocab_size: 50_000, hidden_size: 4096, max_positions: 32_768, ..small };
+        assert_eq!(Recipe::usual_for(&large), Recipe::default());
+    }
 
     #[test]
     fn the_rate_rises_then_falls_to_zero() {

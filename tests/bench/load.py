@@ -2,7 +2,7 @@
 """Many clients on one daemon for some minutes: watchers that follow one job, some of which take nothing, and others
 that come and go. What the daemon holds meanwhile, and what it costs the probe.
 
-    just load [--minutes 10] [--watchers 200] [--slow 20] [--cycles 1000] [--out FILE.csv]
+    just load [--minutes 10] [--watchers 200] [--slow 20] [--cycles 1000] [--apart] [--out FILE.csv]
 
 Every second one line: seconds, resident bytes and open descriptors of the daemon, clients. At the end memory and
 descriptors of the last third against those of the second, and the probe's step time while loaded beside the same
@@ -145,8 +145,16 @@ class Load:
         return 1000 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
-def probe(data, steps):
-    recipe = {"learning_rate": 2e-3, "batch_size": 32, "epochs": 1000, "rank": 2, "sequence_length": 48}
+    def keep_apart(self):
+        """The first processor for the probe under way, with all its threads."""
+        children = subprocess.run(["pgrep", "-P", str(self.process)], capture_output=True, text=True, check=True)
+        for process in children.stdout.split():
+            for thread in os.listdir(f"/proc/{process}/task"):
+                os.sched_setaffinity(int(thread), {0})
+
+
+def probe(data, steps, batch_rows):
+    recipe = {"learning_rate": 2e-3, "batch_size": batch_rows, "epochs": 1000, "rank": 2, "sequence_length": 48}
     return {"kind": "probe", "model": "tiny", "device": "cpu", "stop": "never", "steps": steps, "data": {"upload": data}, "recipe": recipe}
 
 
@@ -161,12 +169,15 @@ async def ask(socket, **message):
 async def timed(load, data):
     """Tokens a second of one short probe, as it tells itself."""
     socket = await load.connect()
-    job = (await ask(socket, type="start", job=probe(data, load.options.steps)))["job"]["job"]
+    job = (await ask(socket, type="start", job=probe(data, load.options.steps, load.options.batch)))["job"]["job"]
     await socket.send(json.dumps({"type": "subscribe", "job": job, "from": 1}))
-    result = None
+    result, is_apart = None, False
     while True:
         message = json.loads(await socket.recv())
         if message["type"] == "event" and message["job"] == job:
+            if load.options.apart and not is_apart:
+                load.keep_apart()
+                is_apart = True
             if message["kind"] == "result":
                 result = message["payload"]
             if message["kind"] in ("done", "failed", "cancelled"):
@@ -267,7 +278,9 @@ def main():
     parser.add_argument("--slow", type=int, default=20)
     parser.add_argument("--cycles", type=int, default=1000, help="connections that come and go in a minute")
     parser.add_argument("--steps", type=int, default=120)
+    parser.add_argument("--batch", type=int, default=32, help="rows of a step: more make a step longer")
     parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--apart", action="store_true", help="a processor for the probe, another for daemon and clients")
     parser.add_argument("--plot", help="the same as a picture, SVG")
     parser.add_argument("--out", help="memory and descriptors over time, as CSV")
     parser.add_argument("--come-and-go", help=argparse.SUPPRESS)
@@ -276,6 +289,9 @@ def main():
     if options.come_and_go:
         load = Load(options.come_and_go.removesuffix("/v1/socket"), sys.stdin.readline().strip(), 0, options)
         return asyncio.run(load.cycle_until_the_end(options.job))
+    if options.apart:
+        # The daemon inherits it, and the probe from it, so that it computes with one thread.
+        os.sched_setaffinity(0, {1})
     with own_daemon(options.binary) as (daemon, address, token):
         # The clients stand for other machines' or idle pages: what they cost is not the daemon's doing.
         os.nice(5)

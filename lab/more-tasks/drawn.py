@@ -2,10 +2,12 @@
 
 import random
 import sys
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 ROWS = 8000
+# Without it, faker draws dates and times of day up to the moment it is asked.
+LAST_MOMENT = datetime(2026, 11, 26)
 ONES = ("zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen "
         "seventeen eighteen nineteen").split()
 TENS = "- - twenty thirty forty fifty sixty seventy eighty ninety".split()
@@ -47,7 +49,7 @@ def tasks(faker_folder: Path):
     kinds = ["name", "company", "job", "street_address", "phone_number", "email", "ipv4", "iban", "color_name", "url",
              "license_plate", "currency_name", "file_name", "mac_address", "isbn13", "country", "swift", "date", "catch_phrase"]
     yield drawn("field_kind", "What kind of field is this?",
-                lambda draw: (lambda kind: (str(getattr(english, kind)()), kind.replace("_", " ")))(draw.choice(kinds)))
+                lambda draw: (lambda kind: (field(english, kind), kind.replace("_", " ")))(draw.choice(kinds)))
     yield drawn("job_area", "Is this a job, a company or a slogan?",
                 lambda draw: (lambda kind: (getattr(english, kind)(), kind.replace("_", " ")))(draw.choice(["job", "company", "bs"])))
     languages = ["en_US", "de_DE", "fr_FR", "es_ES", "it_IT", "pl_PL", "nl_NL", "fi_FI", "tr_TR", "cs_CZ"]
@@ -68,6 +70,10 @@ def tasks(faker_folder: Path):
     yield drawn("truth_value", "Is this statement true or false?", truth)
     yield drawn("log_level", "How serious is this line of a log: debug, info, warning or error?", lambda draw: log_line(draw, english))
     yield drawn("ticket_team", "Which team should answer this message?", lambda draw: ticket(draw, people))
+
+
+def field(english, kind: str) -> str:
+    return str(english.date(end_datetime=LAST_MOMENT) if kind == "date" else getattr(english, kind)())
 
 
 def pick(draw, words, answer):
@@ -208,7 +214,7 @@ def log_line(draw, english):
         ("warning", f"deprecated option in {path}, line {number}"), ("error", f"could not open {path}: permission denied"),
         ("error", f"connection to {english.ipv4()} refused"), ("error", f"worker {number} ended by signal 11"),
     ))
-    return f"{english.date()} {english.time()} {text}", level
+    return f"{english.date(end_datetime=LAST_MOMENT)} {english.time(end_datetime=LAST_MOMENT)} {text}", level
 
 
 TICKETS = {

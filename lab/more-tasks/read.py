@@ -167,16 +167,20 @@ def rhymes(sounds: dict):
             yield " / ".join(draw.choice(group) for group in draw.sample(list(groups.values()), 2)), "no"
 
 
-def licences(folder: Path):
+def licence_texts(folder: Path):
+    """Family and text of each licence."""
     families = {"GPL": "gpl", "LGPL": "lgpl", "AGPL": "agpl", "CC": "creative commons", "BSD": "bsd", "MIT": "mit",
                 "Apache": "apache", "MPL": "mozilla", "EUPL": "european", "OLDAP": "openldap", "GFDL": "gfdl",
                 "LPPL": "latex", "AFL": "academic", "OSL": "open software", "CECILL": "cecill", "Artistic": "artistic"}
     for file in sorted((folder / "package/licenses").glob("*.json")):
         family = families.get(file.stem.split("-")[0])
         if family:
-            text = " ".join(json.loads(file.read_text(encoding="utf-8"))["licenseText"].split())
-            sentences = re.split(r"(?<=[.;:]) ", text)
-            yield from ((sentence, family) for sentence in sentences if 40 <= len(sentence) <= 320)
+            yield family, " ".join(json.loads(file.read_text(encoding="utf-8"))["licenseText"].split())
+
+
+def licences(folder: Path):
+    for family, text in licence_texts(folder):
+        yield from ((sentence, family) for sentence in re.split(r"(?<=[.;:]) ", text) if 40 <= len(sentence) <= 320)
 
 
 def tones(vader: Path, name: str):

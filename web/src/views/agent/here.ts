@@ -11,7 +11,7 @@ import type { ProbeContent } from "./probe.js";
 
 /** Longer rows cost memory with the square of their length, and a page has little of it. */
 const LONGEST_ROW_TOKENS = 256;
-/** As long as the rows of the runs that the bundled model's own predictor knows; by its tokenizer, which cuts words
+/** Of most runs that the bundled model's own predictor knows no row is longer; by its tokenizer, which cuts words
  * into about twice as many pieces as those that the page counts by. */
 const KNOWN_ROW_TOKENS = 96;
 const PIECES_A_TOKEN = 2;

@@ -3,8 +3,8 @@
     python3 lab/more-tasks/make.py [--out target] [--shared ../shared/data]
 
 Writes OUT/more-tasks/TASK/train.jsonl and test.jsonl, rows of instruction, input and output, and OUT/long-tasks
-likewise, whose rows are long. Every draw is seeded: the same sources give the same files. The families on which the predictor is tested (exams, products, programming, tweets) lend
-no row.
+likewise, whose rows are long. Every draw is seeded: the same sources give the same files. The families on which the
+predictor is tested (exams, products, programming, tweets) lend no row.
 """
 
 import argparse

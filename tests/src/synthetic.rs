@@ -46,11 +46,14 @@ pub fn runs(count: usize) -> Vec<Value> {
             speed_steps: 60.0 / fitness.max(0.1),
             total_steps,
         };
+        let rank = f64::from(4 << random.below(3));
         let features = json!({
             "learning_rate": rate,
             "batch_size": 16.0,
             "total_steps": total_steps as f64,
-            "lora_rank": f64::from(4 << random.below(3)),
+            "lora_rank": rank,
+            "lora_modules": 7.0,
+            "trained_parameters": 3000.0 * rank,
             "dataset_num_items": rows,
             "static_valid_count": rows,
             "naive_bayes_accuracy": (ceiling / 100.0 * (1.0 - label_noise) + 0.05 * random.normal()).clamp(0.0, 1.0),

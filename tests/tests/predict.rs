@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use foretune_core::features::{self, Group};
+use foretune_core::features::{self, FeatureVector, Group};
 use foretune_core::predict::card::CARD_KEY;
 use foretune_core::predict::onnx;
 use foretune_core::predict::predictor::{ForecastOptions, Predictor};
@@ -514,6 +514,51 @@ fn the_predictor_that_comes_with_the_program_says_whose_it_is() {
     assert!(answer.stdout.contains("points") && answer.stderr.contains("bundled model"), "{answer:?}");
     let link = foretune(&["link", "make", text(&file), "--lr", "0.001", "--max-steps", "300", "--no-name"]);
     assert!(link.code == 0 && link.stdout.trim().len() < 2500, "{} characters: {link:?}", link.stdout.len());
+}
+
+/// Before a probe the page called every file unlike the runs: its form began with the recipe of large models.
+#[test]
+fn a_recipe_begins_with_what_the_predictor_knows() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../lab/predictors/tiny-exact-match.onnx");
+    let predictor = Predictor::load(&std::fs::read(path).unwrap(), |_| false).unwrap();
+    let usual = predictor.card.unwrap().usual_recipe();
+    assert!(usual.learning_rate > 5e-4 && usual.sequence_length <= 512, "{usual:?}");
+
+    let place = tempfile::tempdir().unwrap();
+    let known = Predictor::load(&std::fs::read(self::predictor()).unwrap(), |_| false).unwrap();
+    let longest = known.card.unwrap().usual_recipe().sequence_length;
+    let file = data(place.path());
+    let begun = |more: &[&str]| {
+        let (predictor, length) = (self::predictor(), longest.to_string());
+        let mut all = vec!["forecast", text(&file), "--predictor", text(&predictor), "--json"];
+        all.extend(more.iter().map(|word| if *word == "LENGTH" { length.as_str() } else { word }));
+        foretune(&all).json()["score"].as_f64().unwrap()
+    };
+    let said = begun(&["--lr", "0.001", "--max-tokens", "LENGTH"]);
+    assert!((begun(&[]) - said).abs() < 1e-12, "{said}");
+}
+
+/// How many numbers an adapter has is known by the model's layers, and the page has no model.
+#[test]
+fn without_a_model_the_card_knows_the_size_of_its_adapters() {
+    let predictor = Predictor::load(&std::fs::read(predictor()).unwrap(), |_| false).unwrap();
+    let run: RunRecord = serde_json::from_value(synthetic::runs(8)[6].clone()).unwrap();
+    let known = Known::of(&run);
+    let vector = known.at(known.most(0), 0);
+    let ask = |vector: &FeatureVector| predictor.forecast(vector, &ForecastOptions::default()).unwrap();
+    let whole = ask(&vector);
+    let without = vector.clone().without(|name| name == "trained_parameters");
+    assert!(without.get("trained_parameters").is_nan());
+    assert_eq!(ask(&without), whole);
+    let mut elsewhere = without.clone();
+    elsewhere.set("base_parameters", 7e9);
+    let mut partial = without;
+    partial.set("lora_modules", 2.0);
+    for unknown in [elsewhere, partial] {
+        let row = predictor.row(&unknown).unwrap();
+        let place = predictor.names.iter().position(|name| name == "trained_parameters").unwrap();
+        assert!(row[place].is_nan(), "{row:?}");
+    }
 }
 
 #[test]

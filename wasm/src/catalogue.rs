@@ -3,6 +3,7 @@
 use foretune_core::features::FEATURES;
 use foretune_core::findings::registry;
 use foretune_core::recognise::recognise;
+use foretune_core::runs::{RecipeNumbers, SMALL_MODEL_PARAMETERS};
 use foretune_core::trainers::Trainer;
 use serde_json::{Value, json};
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -27,6 +28,10 @@ pub fn catalogue() -> String {
         "trainers": trainers,
         "findings": registry::entries().map(finding).collect::<Vec<_>>(),
         "features": features,
+        "usual_recipes": [
+            { "below_parameters": SMALL_MODEL_PARAMETERS, "recipe": RecipeNumbers::usual_for(Some(0), usize::MAX) },
+            { "below_parameters": null, "recipe": RecipeNumbers::usual_for(None, usize::MAX) },
+        ],
         "advice": crate::advising::defaults(),
     })
     .to_string()

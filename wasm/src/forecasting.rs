@@ -115,7 +115,8 @@ fn share_beyond(bars: &[Bar], limit: u64) -> Option<f64> {
     (rows > 0).then(|| bars.iter().map(beyond).sum::<f64>() / rows as f64)
 }
 
-/// Units and words of the features a forecast speaks of, the recipe that a form starts from, and what each fix mends.
+/// Units and words of the features a forecast speaks of, the recipe that a form starts from where no card tells
+/// the models' sizes, and what each fix mends.
 #[wasm_bindgen]
 pub fn features() -> String {
     let all: Vec<_> = FEATURES.iter().flat_map(|group| group.iter()).collect();
@@ -149,6 +150,7 @@ impl Forecasting {
                 "harness": card.harness, "prompt": card.prompt, "data": card.data, "split": card.split,
                 "learner": card.learner, "test": card.test, "noise_floor_points": card.noise_floor_points,
                 "score_range": card.score_range, "features": card.features, "depths": card.depths,
+                "usual_recipe": card.usual_recipe(),
             })
         });
         json!({ "hash": self.hash, "names": self.predictor.names, "card": card }).to_string()

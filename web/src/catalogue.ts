@@ -32,10 +32,38 @@ export interface Feature {
   better: "higher" | "lower" | "unknown";
 }
 
+export interface RecipeNumbers {
+  learning_rate: number;
+  batch_size: number;
+  epochs: number;
+  max_steps: number | null;
+  schedule: "constant" | "linear" | "cosine";
+  warmup_share: number;
+  weight_decay: number;
+  clip_norm: number;
+  sequence_length: number;
+  lora_rank: number;
+  lora_alpha: number;
+  lora_dropout: number;
+  lora_modules: number;
+}
+
+
+/** What is trained where nothing else is asked for: the last for large models and those of unknown size. */
+export type UsualRecipes = { below_parameters: number | null; recipe: RecipeNumbers }[];
+
 export interface Catalogue {
   version: string;
   trainers: { name: string; title: string }[];
   findings: FindingEntry[];
   features: Feature[];
+  usual_recipes: UsualRecipes;
   advice: { recipe: Recipe; prices: CostTable; models: string[] };
+}
+
+export function usualRecipe(known: UsualRecipes, parameters: number | null): RecipeNumbers {
+  const suits = ({ below_parameters: bound }: UsualRecipes[number]): boolean => bound === null || (parameters !== null && parameters < bound);
+  const found = known.find(suits);
+  if (!found) throw new Error("the package names no usual recipe");
+  return found.recipe;
 }

@@ -1,7 +1,7 @@
 // What core forecasts: the types of its JSON, and the one predictor that the page holds.
 
 import { Caller } from "./caller.js";
-import type { Feature } from "./catalogue.js";
+import type { Feature, RecipeNumbers } from "./catalogue.js";
 import type { Bar } from "./report.js";
 
 export type Verdict = "go" | "no-go" | "probe-longer" | "withheld";
@@ -66,6 +66,8 @@ export interface Card {
   score_range: [number, number];
   features: { name: string; low: number; high: number; median: number }[];
   depths: number[];
+  /** What a form starts from. */
+  usual_recipe: RecipeNumbers;
 }
 
 export interface PredictorFile {
@@ -73,22 +75,6 @@ export interface PredictorFile {
   names: string[];
   /** Null for a file of another maker. */
   card: Card | null;
-}
-
-export interface RecipeNumbers {
-  learning_rate: number;
-  batch_size: number;
-  epochs: number;
-  max_steps: number | null;
-  schedule: "constant" | "linear" | "cosine";
-  warmup_share: number;
-  weight_decay: number;
-  clip_norm: number;
-  sequence_length: number;
-  lora_rank: number;
-  lora_alpha: number;
-  lora_dropout: number;
-  lora_modules: number;
 }
 
 export interface Reading {
@@ -293,7 +279,7 @@ export class Predictors {
     return this.adjuster.call<string>("ownRun", JSON.stringify(told));
   }
 
-  /** Units and words of features, and the recipe a form starts from. */
+  /** Units and words of features, and the recipe a form starts from without a card. */
   known(): Promise<Words> {
     return (this.words ??= this.caller.call<string>("features").then((text) => JSON.parse(text) as Words));
   }

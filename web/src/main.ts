@@ -276,6 +276,7 @@ function showReport(message: ReportMessage): void {
     mapping: () => mapping,
     rowsValid: report.rows_valid,
     tokens: report.description.histograms.tokens_total,
+    usualRecipes: catalogue.usual_recipes,
     usualAside: () => predictors.usualAside(report.rows_valid),
     certainty: async () => view?.forecast?.certainty(),
   }) : null;

@@ -14,6 +14,7 @@ use foretune_core::predict::verdict::{MistakeCosts, Verdict};
 use foretune_core::runs::{Known, Reading, proxy_features};
 use foretune_core::schema::Mapping;
 use foretune_core::words::grouped;
+use foretune_engine::Recipe;
 use foretune_tract::Comparison;
 use serde_json::json;
 
@@ -135,7 +136,12 @@ impl Forecast {
         let model = self.model.as_deref().or(self.predictor.is_none().then_some(weights::TINY));
         let model = model.map(ModelFolder::open).transpose()?;
         let mapping = self.map.as_ref();
-        let recipe = self.recipe.recipe(model.as_ref().map(|model| &model.config))?;
+        let usual = match (&model, &predictor.card) {
+            (Some(model), _) => Recipe::usual_for(&model.config),
+            (None, Some(card)) => card.usual_recipe().into(),
+            (None, None) => Recipe::default(),
+        };
+        let recipe = self.recipe.recipe(&usual)?;
         let parts = self.parts(model.as_ref())?;
         let (file, eval) = match &parts {
             Some((_, [training, evaluation])) => (training.as_path(), Some(evaluation.as_path())),

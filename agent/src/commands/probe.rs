@@ -8,7 +8,7 @@ use foretune_core::check::Fate;
 use foretune_core::features::FeatureVector;
 use foretune_core::runs::{HELD_OUT_ROWS, trained_rows};
 use foretune_engine::selftest::self_test;
-use foretune_engine::{LoadOptions, RunData, RunOptions, Trainer};
+use foretune_engine::{LoadOptions, Recipe, RunData, RunOptions, Trainer};
 use serde_json::{Value, json};
 
 use super::Answer;
@@ -78,7 +78,7 @@ pub struct Probe {
 
 pub fn run(arguments: &Probe) -> Result<Answer> {
     let folder = ModelFolder::open(&arguments.model)?;
-    let recipe = arguments.recipe.recipe(Some(&folder.config))?;
+    let recipe = arguments.recipe.recipe(&Recipe::usual_for(&folder.config))?;
     let (device, dtype) = devices::open(arguments.device)?;
     self_test(&device, dtype)?;
     let load = LoadOptions { device: device.clone(), dtype, quantization: arguments.recipe.quantization()? };

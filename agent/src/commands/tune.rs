@@ -8,7 +8,7 @@ use foretune_core::check::Fate;
 use foretune_engine::evaluate::Evaluation;
 use foretune_engine::judge::{self, Judge, Judgement};
 use foretune_engine::selftest::self_test;
-use foretune_engine::{Adapter, LoadOptions, Row, RunData, RunOptions, StopReason, Trainer};
+use foretune_engine::{Adapter, LoadOptions, Recipe, Row, RunData, RunOptions, StopReason, Trainer};
 use serde_json::{Value, json};
 
 use super::Answer;
@@ -136,7 +136,7 @@ impl Marks {
 
 pub fn run(arguments: &Tune) -> Result<Answer> {
     let folder = ModelFolder::open(&arguments.model)?;
-    let recipe = arguments.recipe.recipe(Some(&folder.config))?;
+    let recipe = arguments.recipe.recipe(&Recipe::usual_for(&folder.config))?;
     let (device, dtype) = devices::open(arguments.device)?;
     self_test(&device, dtype)?;
     let all = Sampling::new(usize::MAX, &recipe);

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use clap::Args;
-use foretune_engine::{LoraConfig, ModelConfig, Quantization, Recipe, Schedule, Target};
+use foretune_engine::{LoraConfig, Quantization, Recipe, Schedule, Target};
 
 #[derive(Debug, Clone, Args)]
 pub struct RecipeFlags {
@@ -55,9 +55,8 @@ pub struct RecipeFlags {
 }
 
 impl RecipeFlags {
-    /// Without a model, what suits a large one.
-    pub fn recipe(&self, model: Option<&ModelConfig>) -> Result<Recipe> {
-        let usual = model.map_or_else(Recipe::default, Recipe::usual_for);
+    /// `usual`: what is trained where no flag says otherwise.
+    pub fn recipe(&self, usual: &Recipe) -> Result<Recipe> {
         let Some(schedule) = Schedule::parse(&self.schedule) else {
             bail!("--schedule {}: expected constant, linear or cosine", self.schedule);
         };

@@ -7,12 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::ModelConfig;
 use crate::error::{EngineError, Result};
-use crate::lora::LoraConfig;
+use crate::lora::{LoraConfig, Target};
 use crate::ops::AdamW;
-
-/// A model below this size learns next to nothing at the rate that suits those of billions.
-const SMALL_MODEL_PARAMETERS: u64 = 50_000_000;
-const SMALL_MODEL_LEARNING_RATE: f64 = 1e-3;
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -34,32 +30,38 @@ pub struct Recipe {
 
 impl Default for Recipe {
     fn default() -> Self {
+        RecipeNumbers::default().into()
+    }
+}
+
+/// With adapters on every kind of layer: which of them carry one, a forecast does not read.
+impl From<RecipeNumbers> for Recipe {
+    fn from(numbers: RecipeNumbers) -> Self {
         Self {
-            learning_rate: 2e-4,
-            batch_size: 16,
-            epochs: 3.0,
-            max_steps: None,
-            schedule: Schedule::Linear,
-            warmup_share: 0.05,
-            weight_decay: 0.0,
-            clip_norm: 1.0,
-            sequence_length: 1024,
-            lora: LoraConfig::default(),
+            learning_rate: numbers.learning_rate,
+            batch_size: numbers.batch_size,
+            epochs: numbers.epochs,
+            max_steps: numbers.max_steps,
+            schedule: numbers.schedule,
+            warmup_share: numbers.warmup_share,
+            weight_decay: numbers.weight_decay,
+            clip_norm: numbers.clip_norm,
+            sequence_length: numbers.sequence_length,
+            lora: LoraConfig {
+                rank: numbers.lora_rank,
+                alpha: numbers.lora_alpha,
+                dropout: numbers.lora_dropout,
+                targets: Target::ALL.to_vec(),
+            },
             seed: 0,
         }
     }
 }
 
 impl Recipe {
-    /// What is trained where nothing else is asked for: at a rate for models of that size, with rows as long as it takes.
+    /// What is trained where nothing else is asked for.
     pub fn usual_for(config: &ModelConfig) -> Self {
-        let usual = Self::default();
-        let is_small = config.parameter_count() < SMALL_MODEL_PARAMETERS;
-        Self {
-            learning_rate: if is_small { SMALL_MODEL_LEARNING_RATE } else { usual.learning_rate },
-            sequence_length: usual.sequence_length.min(config.max_positions.max(2)),
-            ..usual
-        }
+        RecipeNumbers::usual_for(Some(config.parameter_count()), config.max_positions).into()
     }
 
     pub fn check(&self) -> Result<()> {

@@ -144,6 +144,7 @@ impl Link {
             };
             if names.is_empty() { card.target.clone() } else { format!("{} on {names}", card.target) }
         });
+        let step_cost = options.cost_of_a_step(features.get("total_steps"));
         let link = Self {
             features,
             unknown_features: 0,
@@ -154,7 +155,7 @@ impl Link {
                 threshold: options.threshold,
                 costs: options.costs,
                 step_price: options.step_price.map(|price| price.0),
-                step_cost: options.step_cost,
+                step_cost,
             },
             claimed: Claimed {
                 score: forecast.score,
@@ -232,7 +233,7 @@ impl Link {
             threshold: self.inputs.threshold,
             costs: self.inputs.costs,
             step_price: self.inputs.step_price.map(StepPrice),
-            step_cost: self.inputs.step_cost,
+            step_cost: Some(self.inputs.step_cost),
         }
     }
 

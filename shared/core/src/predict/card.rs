@@ -1,6 +1,8 @@
 //! What a predictor file says about itself, kept in its `metadata_props`: what it was fitted on, how well it
 //! did on which split, the ranges it has seen, and a self-check that ties the card to its trees.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use super::conformal::Calibration;
@@ -8,8 +10,9 @@ use super::fit::Metrics;
 use super::model::Model;
 use super::risk::RiskFit;
 use super::staged::{Gate, Staged};
+use crate::features::FeatureVector;
 use crate::hash;
-use crate::runs::ModelRecord;
+use crate::runs::{ModelRecord, RecipeNumbers};
 
 pub const CARD_KEY: &str = "foretune_card";
 /// The model of the expected error, as base64 of an ONNX file: the same features and, last, the forecast.
@@ -28,6 +31,10 @@ pub struct Card {
     /// What is forecast and in which unit.
     pub target: String,
     pub base_models: Vec<ModelRecord>,
+    /// By the name of the base model: numbers trained for each unit of LoRA rank, with adapters on every kind of
+    /// layer. Where no model is at hand nobody else knows how wide its layers are.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub trained_per_rank: BTreeMap<String, f64>,
     pub evaluations: Vec<String>,
     pub harness: String,
     pub prompt: String,
@@ -99,9 +106,28 @@ const CHECK_ROWS: u64 = 4;
 const GATE_VALUES: u32 = 256;
 
 impl Card {
+    /// What a form starts from: the usual recipe of the models it knows, with rows no longer than it has seen.
+    pub fn usual_recipe(&self) -> RecipeNumbers {
+        let parameters = self.base_models.iter().map(|model| model.parameters).max();
+        let seen = self.features.iter().find(|seen| seen.name == "sequence_length");
+        RecipeNumbers::usual_for(parameters, seen.map_or(usize::MAX, |seen| seen.high as usize))
+    }
+
     /// An answer of the trees, held to the range of possible scores.
     pub fn shown(&self, raw: f64) -> f64 {
         raw.clamp(self.score_range.0, self.score_range.1)
+    }
+
+    /// What the recipe comes to on the base model, which is the only one where the vector names none.
+    pub(super) fn trained_parameters(&self, vector: &FeatureVector) -> f64 {
+        let parameters = vector.get("base_parameters");
+        let is_meant = |model: &&ModelRecord| {
+            if parameters.is_nan() { self.base_models.len() == 1 } else { model.is_of_size(parameters) }
+        };
+        let per_rank =
+            self.base_models.iter().find(is_meant).and_then(|model| self.trained_per_rank.get(&model.name));
+        let is_everywhere = RecipeNumbers::has_every_module(vector);
+        per_rank.filter(|_| is_everywhere).map_or(f64::NAN, |per_rank| per_rank * vector.get("lora_rank"))
     }
 
     /// The model's answers on rows drawn from the seen ranges, some values missing. A card whose file was

@@ -60,15 +60,21 @@ pub enum PredictorError {
 pub struct ForecastOptions {
     pub threshold: Option<f64>,
     pub costs: MistakeCosts,
-    /// Price of one probe step, in squared points of error (gamma lambda; the card's where none is given) and in
-    /// the currency of `costs`.
+    /// Price of one probe step, in squared points of error (gamma lambda; the card's where none is given).
     pub step_price: Option<StepPrice>,
-    pub step_cost: f64,
+    /// The same in the currency of `costs`; none: a step of a probe costs what a step of the whole run does.
+    pub step_cost: Option<f64>,
 }
 
 impl Default for ForecastOptions {
     fn default() -> Self {
-        Self { threshold: None, costs: MistakeCosts::default(), step_price: None, step_cost: 0.0005 }
+        Self { threshold: None, costs: MistakeCosts::default(), step_price: None, step_cost: None }
+    }
+}
+
+impl ForecastOptions {
+    pub fn cost_of_a_step(&self, total_steps: f64) -> f64 {
+        self.step_cost.unwrap_or_else(|| self.costs.of_a_step(total_steps))
     }
 }
 
@@ -176,7 +182,13 @@ impl Predictor {
     /// The model's inputs in order, from named values; what is not there is missing.
     pub fn row(&self, vector: &FeatureVector) -> Result<Vec<f64>, PredictorError> {
         let value = |name: &String| {
-            let value = vector.get(name);
+            let told = vector.get(name);
+            let value = match &self.card {
+                Some(card) if told.is_nan() && name == "trained_parameters" => {
+                    card.trained_parameters(vector)
+                }
+                _ => told,
+            };
             if value.is_infinite() {
                 return Err(PredictorError::Value { name: name.clone(), value });
             }
@@ -285,9 +297,8 @@ impl Predictor {
     pub(super) fn transfer(&self, vector: &FeatureVector) -> Option<Transfer> {
         let card = self.card.as_ref()?;
         let base_parameters = vector.get("base_parameters");
-        let is_known =
-            |model: &crate::runs::ModelRecord| (model.parameters as f64 - base_parameters).abs() < 0.5;
-        if base_parameters.is_nan() || card.base_models.iter().any(is_known) {
+        if base_parameters.is_nan() || card.base_models.iter().any(|model| model.is_of_size(base_parameters))
+        {
             return None;
         }
         Some(Transfer {
@@ -365,7 +376,8 @@ impl Predictor {
         let probability = calibrated.probability_above(score, error, threshold);
         forecast.probability_above = Some(probability);
         if forecast.in_distribution {
-            let longer = self.longer_probe(error, probe_step, options, forecast.next_probe_steps);
+            let step_cost = options.cost_of_a_step(total_steps);
+            let longer = self.longer_probe(error, probe_step, step_cost, forecast.next_probe_steps);
             forecast.verdict = verdict(probability, score, threshold, error, options.costs, longer);
         }
     }
@@ -420,7 +432,7 @@ impl Predictor {
         &self,
         error: f64,
         probe_step: f64,
-        options: &ForecastOptions,
+        step_cost: f64,
         next: Option<f64>,
     ) -> Option<LongerProbe> {
         let curve = self.card.as_ref()?.risk.as_ref()?.curve;
@@ -429,7 +441,7 @@ impl Predictor {
         // The share of this candidate's squared error that the next depth is expected to remove.
         let share = 1.0 - curve.at(next) / curve.at(step);
         let revealed_points = error * share.max(0.0).sqrt();
-        Some(LongerProbe { revealed_points, price: options.step_cost * (next - step) })
+        Some(LongerProbe { revealed_points, price: step_cost * (next - step) })
     }
 }
 

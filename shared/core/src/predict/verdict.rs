@@ -30,6 +30,16 @@ impl Default for MistakeCosts {
     }
 }
 
+/// Where nobody says how long the run is.
+const STEPS_OF_A_RUN: f64 = 2000.0;
+
+impl MistakeCosts {
+    /// A step of a probe costs what a step of the run does.
+    pub fn of_a_step(&self, total_steps: f64) -> f64 {
+        self.wasted_run / if total_steps >= 1.0 { total_steps } else { STEPS_OF_A_RUN }
+    }
+}
+
 /// What a longer probe offers: how much of the error it removes, and what it costs.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LongerProbe {
@@ -100,6 +110,16 @@ mod tests {
         assert_eq!(decide(0.6, costs(3.0, 1.0)), Verdict::NoGo);
         assert_eq!(decide(0.2, costs(1.0, 9.0)), Verdict::Go);
         assert_eq!(decide(f64::NAN, costs(1.0, 1.0)), Verdict::Withheld);
+    }
+
+    /// A short run is cheap: at the price of a long run's steps, five more of its own were worth asking for at 99 %.
+    #[test]
+    fn a_step_costs_its_share_of_the_run() {
+        let costs = MistakeCosts { wasted_run: 3.0, missed_run: 1.0 };
+        assert!((costs.of_a_step(60.0) - 0.05).abs() < 1e-12);
+        for unknown in [f64::NAN, 0.0] {
+            assert!(costs.of_a_step(unknown) > 0.0 && costs.of_a_step(unknown) < costs.of_a_step(1000.0));
+        }
     }
 
     #[test]

@@ -18,7 +18,8 @@ pub(crate) use knowledge::{FINISHED, OF_THE_ROWS, is_proxy, needs_clean_rows};
 pub use knowledge::{Knowledge, Known, proxy_features};
 pub use metrics::Metrics;
 pub use plan::{
-    HELD_OUT_ROWS, RecipeNumbers, Schedule, before_any_probe, held_out_rows, plan_features, trained_rows,
+    HELD_OUT_ROWS, RecipeNumbers, SMALL_MODEL_PARAMETERS, Schedule, before_any_probe, held_out_rows,
+    plan_features, trained_rows,
 };
 pub use read::{Place, RunsError, RunsReader, read_runs};
 pub use record::{

@@ -7,6 +7,13 @@ use crate::features::{self, FeatureVector, Group};
 /// Most rows of the file that are kept back to measure its own loss.
 pub const HELD_OUT_ROWS: usize = 96;
 
+/// Kinds of linear layers that can carry an adapter.
+const EVERY_MODULE: usize = 7;
+
+/// A model below this size learns next to nothing at the rate that suits those of billions.
+pub const SMALL_MODEL_PARAMETERS: u64 = 50_000_000;
+const SMALL_MODEL_LEARNING_RATE: f64 = 1e-3;
+
 /// Rows of the file kept back to measure its own loss: at most a tenth of what there is.
 pub fn held_out_rows(usable: usize) -> usize {
     HELD_OUT_ROWS.min(usable / 10)
@@ -75,12 +82,29 @@ impl Default for RecipeNumbers {
             lora_rank: 16,
             lora_alpha: 32.0,
             lora_dropout: 0.0,
-            lora_modules: 7,
+            lora_modules: EVERY_MODULE,
         }
     }
 }
 
 impl RecipeNumbers {
+    /// What is trained where nothing else is asked for: at a rate for models of that size, with rows as long as it
+    /// takes. A model of unknown size is taken for a large one.
+    pub fn usual_for(parameters: Option<u64>, longest_row_tokens: usize) -> Self {
+        let usual = Self::default();
+        let is_small = parameters.is_some_and(|parameters| parameters < SMALL_MODEL_PARAMETERS);
+        Self {
+            learning_rate: if is_small { SMALL_MODEL_LEARNING_RATE } else { usual.learning_rate },
+            sequence_length: usual.sequence_length.min(longest_row_tokens.max(2)),
+            ..usual
+        }
+    }
+
+    /// Whether a recipe's features tell of adapters on every kind of layer.
+    pub fn has_every_module(features: &FeatureVector) -> bool {
+        (features.get("lora_modules") - EVERY_MODULE as f64).abs() < 0.5
+    }
+
     /// Optimizer steps of the full run over this many rows.
     pub fn total_steps(&self, rows: usize) -> u64 {
         let by_epochs = (rows as f64 * self.epochs / self.batch_size.max(1) as f64).ceil() as u64;
@@ -134,4 +158,18 @@ pub fn plan_features(
         of_the_file.set(name, value);
     }
     of_the_file
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_usual_recipe_goes_by_the_models_size_and_the_rows_it_takes() {
+        let large = RecipeNumbers::default();
+        assert_eq!(RecipeNumbers::usual_for(None, usize::MAX), large);
+        assert_eq!(RecipeNumbers::usual_for(Some(SMALL_MODEL_PARAMETERS), 1 << 20), large);
+        let small = RecipeNumbers::usual_for(Some(SMALL_MODEL_PARAMETERS - 1), 128);
+        assert!(small.learning_rate > large.learning_rate && small.sequence_length == 128, "{small:?}");
+    }
 }

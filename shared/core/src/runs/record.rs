@@ -98,6 +98,13 @@ pub struct ModelRecord {
     pub parameters: u64,
 }
 
+impl ModelRecord {
+    /// Weights as a feature has them.
+    pub fn is_of_size(&self, parameters: f64) -> bool {
+        (self.parameters as f64 - parameters).abs() < 0.5
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct EvaluationRecord {
     pub name: String,

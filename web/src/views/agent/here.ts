@@ -2,30 +2,25 @@
 
 import { BUNDLED } from "../../bundled-probe.js";
 import { asFailure } from "../../caller.js";
+import { usualRecipe } from "../../catalogue.js";
 import { h, replace } from "../../dom.js";
 import { bytes, count } from "../../numbers.js";
 import type { ProbeRequest } from "../../worker/probing.js";
 import { evaluationChoice } from "./evaluation.js";
-import { probeFields } from "./fields.js";
+import { beginningsOf, probeFields, type Beginnings } from "./fields.js";
 import type { ProbeContent } from "./probe.js";
 
 /** Longer rows cost memory with the square of their length, and a page has little of it. */
 const LONGEST_ROW_TOKENS = 256;
-/** Of most runs that the bundled model's own predictor knows no row is longer; by its tokenizer, which cuts words
- * into about twice as many pieces as those that the page counts by. */
-const KNOWN_ROW_TOKENS = 96;
-const PIECES_A_TOKEN = 2;
+/** No model is smaller than the bundled one. */
+const NO_PARAMETERS_TO_SPEAK_OF = 0;
 /** Of a run that is neither too short to learn nor long to wait for. */
 const USUAL_RUN_STEPS = 300;
-const USUAL_ROWS_A_STEP = 16;
 
-/** A recipe that suits so small a model, and that its predictor has seen the like of. */
-function usualRecipe({ rowsValid, tokens }: ProbeContent): Record<string, number> {
-  const fits = tokens.every((bar) => bar.count === 0 || (bar.to - 1) * PIECES_A_TOKEN <= KNOWN_ROW_TOKENS);
-  return {
-    learning_rate: 1e-3, rank: 8, batch_size: USUAL_ROWS_A_STEP, epochs: Math.max(3, Math.ceil((USUAL_RUN_STEPS * USUAL_ROWS_A_STEP) / Math.max(1, rowsValid))),
-    sequence_length: fits ? KNOWN_ROW_TOKENS : LONGEST_ROW_TOKENS,
-  };
+function beginnings({ rowsValid, usualRecipes }: ProbeContent): Beginnings {
+  const usual = beginningsOf(usualRecipe(usualRecipes, NO_PARAMETERS_TO_SPEAK_OF));
+  const epochs = Math.ceil((USUAL_RUN_STEPS * usual.batch_size) / Math.max(1, rowsValid));
+  return { ...usual, epochs: Math.max(usual.epochs, epochs), sequence_length: Math.min(usual.sequence_length, LONGEST_ROW_TOKENS) };
 }
 
 export interface HereView {
@@ -36,7 +31,7 @@ export interface HereView {
 
 export function hereView(content: ProbeContent, onStart: (request: ProbeRequest) => void): HereView | null {
   if (!BUNDLED.isBuilt) return null;
-  const fields = probeFields(usualRecipe(content));
+  const fields = probeFields(beginnings(content));
   const evaluation = evaluationChoice("here", content, "Where the predictor knows this model: at");
   const wholeRun = h("input", { type: "checkbox", id: "here-whole-run", onchange: () => sayLength() });
   const length = h("span", {});

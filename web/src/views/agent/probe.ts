@@ -1,6 +1,7 @@
 // What is probed: base model, evaluation rows, recipe; then the probe itself, in the same place.
 
 import { asFailure } from "../../caller.js";
+import { usualRecipe, type RecipeNumbers, type UsualRecipes } from "../../catalogue.js";
 import type { Connection } from "../../agent/connection.js";
 import type { JobInfo } from "../../agent/wire.js";
 import { h, replace, section } from "../../dom.js";
@@ -9,7 +10,7 @@ import { count, percent } from "../../numbers.js";
 import type { Bar } from "../../report.js";
 import type { ProbeRequest } from "../../worker/probing.js";
 import { evaluationChoice } from "./evaluation.js";
-import { probeFields } from "./fields.js";
+import { beginningsOf, probeFields, type Beginnings } from "./fields.js";
 import { hereView } from "./here.js";
 import { outlayWords } from "./outlay.js";
 
@@ -25,6 +26,7 @@ export interface ProbeContent {
   rowsValid: number;
   /** Tokens of its rows. */
   tokens: Bar[];
+  usualRecipes: UsualRecipes;
   /** How many of them are usually set aside. */
   usualAside(): Promise<number>;
   /** What evaluation rows are worth; null where the predictor does not tell, undefined where there is none. */
@@ -61,14 +63,18 @@ export function probeView(content: ProbeContent, handlers: ProbeHandlers): Probe
     if (!welcome) return;
     const model = h("select", { id: "probe-model" }, welcome.models.map((known) => h("option", { value: known.name }, `${known.name}${known.parameters ? ` (${count(known.parameters)} weights)` : ""}`)));
     const other = h("input", { type: "text", id: "probe-other-model", placeholder: "or a folder or a name in the Hugging Face cache", "aria-label": "Another base model", autocomplete: "off", spellcheck: "false" });
-    const fields = probeFields();
+    const usual = (): RecipeNumbers => usualRecipe(content.usualRecipes, welcome.models.find((known) => known.name === (other.value.trim() || model.value))?.parameters ?? null);
+    // How long a row may be is the agent's to say: it knows how many tokens the model takes.
+    const beginnings = (): Beginnings => ({ ...beginningsOf(usual()), sequence_length: `at most ${count(usual().sequence_length)}` });
+    const fields = probeFields(beginnings());
     const evaluation = evaluationChoice("agent-probe", content);
     refresh = evaluation.refresh;
     const outlay = h("p", { class: "note", id: "probe-outlay" });
     sayOutlay = () => {
-      const { batch_size: rowsAStep = 1, sequence_length: longestRow = 1 } = fields.recipe();
+      const { batch_size: rowsAStep = 1, sequence_length: longestRow = usual().sequence_length } = fields.recipe();
       outlay.textContent = outlayWords(jobs, { model: other.value.trim() || model.value, steps: fields.steps(), rowsAStep, longestRow }, content.tokens);
     };
+    for (const input of [model, other]) input.addEventListener("change", () => fields.begin(beginnings()));
     for (const input of [model, other, ...fields.elements]) input.addEventListener("change", sayOutlay);
     sayOutlay();
     const told = h("p", { class: "note", role: "status" });

@@ -178,7 +178,8 @@ export function forecastView(report: Report, { predictors, onPredictor, onForeca
     }
     const card = held.file.card;
     source.textContent = `by ${held.name}${card ? `, fitted on ${card.data || "runs without a description"}` : ", which has no card: its errors and ranges are unknown"}`;
-    const { recipe, fixes: codes } = await predictors.known();
+    const { recipe: without, fixes: codes } = await predictors.known();
+    const recipe = card?.usual_recipe ?? without;
     fixes ??= fixesView(report, codes, fixedFile, () => void ask());
     controls = recipeControls({ ...recipe, sequence_length: report.max_tokens ?? recipe.sequence_length }, card, () => void ask());
     replace(body,

@@ -1,7 +1,8 @@
 // The recipe as a forecast reads it: numbers, and sliders for what is usually argued about.
 
+import type { RecipeNumbers } from "../../catalogue.js";
 import { h, uniqueId } from "../../dom.js";
-import type { Card, RecipeNumbers } from "../../forecasting.js";
+import type { Card } from "../../forecasting.js";
 
 export interface RecipeControls {
   element: HTMLElement;

@@ -1,5 +1,7 @@
 //! The fit itself: a search for each stage, the error model on all out-of-fold errors, calibration, risk, card.
 
+use std::collections::BTreeMap;
+
 use super::error_model::ErrorModel;
 use super::stages::Division;
 use super::{BuildError, BuildOptions};
@@ -9,7 +11,9 @@ use crate::predict::conformal::{Calibration, HeldOut};
 use crate::predict::fit::{LogLine, SearchOptions, Table, search, search_steps};
 use crate::predict::risk::{DepthError, RiskFit};
 use crate::predict::staged::Staged;
-use crate::runs::{AnytimeTable, FINISHED, Knowledge, Label, ModelRecord, RunRecord, noise_floor};
+use crate::runs::{
+    AnytimeTable, FINISHED, Knowledge, Label, ModelRecord, RecipeNumbers, RunRecord, noise_floor,
+};
 
 #[derive(Debug, Clone)]
 pub struct Fitted {
@@ -206,6 +210,7 @@ fn card(runs: &[RunRecord], train: &AnytimeTable, options: &BuildOptions) -> Car
         features,
         stages: Vec::new(),
         target: options.label.target().into(),
+        trained_per_rank: trained_per_rank(runs),
         base_models,
         evaluations: distinct(|run| run.evaluation.name.clone()),
         harness: distinct(|run| run.evaluation.harness.clone()).join(", "),
@@ -223,4 +228,18 @@ fn card(runs: &[RunRecord], train: &AnytimeTable, options: &BuildOptions) -> Car
         score_range: (0.0, 100.0),
         self_check: Vec::new(),
     }
+}
+
+/// Of the base models whose runs agree on it.
+fn trained_per_rank(runs: &[RunRecord]) -> BTreeMap<String, f64> {
+    let mut found: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
+    for run in runs.iter().filter(|run| RecipeNumbers::has_every_module(&run.features)) {
+        let per_rank = run.features.get("trained_parameters") / run.features.get("lora_rank");
+        found.entry(&run.base_model.name).or_default().push(per_rank);
+    }
+    found
+        .into_iter()
+        .filter(|(_, of_runs)| of_runs.iter().all(|one| (one - of_runs[0]).abs() <= 1e-9 * of_runs[0]))
+        .map(|(name, of_runs)| (name.to_owned(), of_runs[0]))
+        .collect()
 }

@@ -93,19 +93,22 @@ test("the bundled model is probed in the page as on the command line, and nothin
   await context.close();
 });
 
-test("the usual recipe suits the bundled model: its own predictor gives a verdict on short rows", { timeout: 240_000 }, async () => {
+test("the usual recipes suit the bundled model: its own predictor gives a verdict on short rows, before a probe and after it", { timeout: 240_000 }, async () => {
   const { context, page } = await openPage(stage.browser, stage.server.address);
   await page.click(".sample >> nth=1");
   await page.waitForSelector("#verdict");
   await page.click("#use-shipped");
   await page.waitForSelector("#forecast-score");
   await page.fill("#forecast-threshold", "50");
+  await page.press("#forecast-threshold", "Tab");
+  // Nothing of the forecast's own recipe is strange to it either, and the card knows what the page does not.
+  await page.waitForFunction(() => /likely to end above 50\.0/.test(document.querySelector("#forecast-verdict")?.textContent ?? ""));
   await page.check("#here-aside");
   await page.locator("#probe-here details").evaluate((details) => (details.open = true));
   await page.fill("#probe-steps", String(STEPS));
   await page.click("#start-here");
   await stateIs(page, /Done after 10 steps/);
-  await page.waitForFunction(() => /likely to end above 50\.0/.test(document.querySelector("#forecast-verdict")?.textContent ?? ""));
+  await page.waitForFunction(() => /readings? of the bundled model/.test(document.querySelector("#forecast-trace")?.textContent ?? "") && /likely to end above 50\.0/.test(document.querySelector("#forecast-verdict")?.textContent ?? ""));
   assert.equal(await page.locator("#outside").count(), 0);
   await context.close();
 });

@@ -56,7 +56,7 @@ pub enum PredictorError {
 }
 
 /// What the person decides, not the data.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub struct ForecastOptions {
     pub threshold: Option<f64>,
     pub costs: MistakeCosts,
@@ -64,12 +64,6 @@ pub struct ForecastOptions {
     pub step_price: Option<StepPrice>,
     /// The same in the currency of `costs`; none: a step of a probe costs what a step of the whole run does.
     pub step_cost: Option<f64>,
-}
-
-impl Default for ForecastOptions {
-    fn default() -> Self {
-        Self { threshold: None, costs: MistakeCosts::default(), step_price: None, step_cost: None }
-    }
 }
 
 impl ForecastOptions {
@@ -351,12 +345,12 @@ impl Predictor {
             }
             return;
         };
+        let step = if probe_step.is_nan() { 0.0 } else { probe_step };
+        // Behind the end of a short run there is nothing to read.
+        let is_within = |depth: &f64| total_steps.is_nan() || *depth < total_steps;
+        let depths: Vec<f64> = card.depths.iter().copied().filter(is_within).collect();
         if let Some(phase) = self.phase_of(row, stage, score, probe_step, options) {
-            let step = if probe_step.is_nan() { 0.0 } else { probe_step };
             forecast.regime = Some(phase.regime());
-            // Behind the end of a short run there is nothing to read.
-            let is_within = |depth: &f64| total_steps.is_nan() || *depth < total_steps;
-            let depths: Vec<f64> = card.depths.iter().copied().filter(is_within).collect();
             forecast.next_probe_steps = phase.curve.next_probe_step(step, &depths, phase.price);
         }
         let Some((calibrated, error)) = self.calibrated(row, stage, score, forecast.transfer.as_ref()) else {
@@ -377,8 +371,13 @@ impl Predictor {
         forecast.probability_above = Some(probability);
         if forecast.in_distribution {
             let step_cost = options.cost_of_a_step(total_steps);
-            let longer = self.longer_probe(error, probe_step, step_cost, forecast.next_probe_steps);
-            forecast.verdict = verdict(probability, score, threshold, error, options.costs, longer);
+            let ahead: Vec<f64> = depths.into_iter().filter(|depth| *depth > step).collect();
+            let longer: Vec<LongerProbe> =
+                ahead.iter().filter_map(|depth| self.longer_probe(error, step, *depth, step_cost)).collect();
+            forecast.verdict = verdict(probability, score, threshold, error, options.costs, &longer);
+            if forecast.verdict == Verdict::ProbeLonger {
+                forecast.next_probe_steps = forecast.next_probe_steps.or(ahead.first().copied());
+            }
         }
     }
 
@@ -428,20 +427,13 @@ impl Predictor {
         Some(Phase::new(risk, step, squared_error, price, first, tolerated))
     }
 
-    fn longer_probe(
-        &self,
-        error: f64,
-        probe_step: f64,
-        step_cost: f64,
-        next: Option<f64>,
-    ) -> Option<LongerProbe> {
+    /// `error`: in points, at `step` of the probe.
+    fn longer_probe(&self, error: f64, step: f64, until: f64, step_cost: f64) -> Option<LongerProbe> {
         let curve = self.card.as_ref()?.risk.as_ref()?.curve;
-        let step = if probe_step.is_nan() { 0.0 } else { probe_step };
-        let next = next?;
-        // The share of this candidate's squared error that the next depth is expected to remove.
-        let share = 1.0 - curve.at(next) / curve.at(step);
+        // The share of this candidate's squared error that the longer probe is expected to remove.
+        let share = 1.0 - curve.at(until) / curve.at(step);
         let revealed_points = error * share.max(0.0).sqrt();
-        Some(LongerProbe { revealed_points, price: step_cost * (next - step) })
+        Some(LongerProbe { revealed_points, price: step_cost * (until - step) })
     }
 }
 

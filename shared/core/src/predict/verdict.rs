@@ -48,23 +48,25 @@ pub struct LongerProbe {
     pub price: f64,
 }
 
-/// `error_points`: the standard deviation of the forecast's error now.
+/// `error_points`: the standard deviation of the forecast's error now. `longer`: every later reading on offer, since
+/// the next one may tell little and one behind it much.
 pub fn verdict(
     probability_above: f64,
     predicted: f64,
     threshold: f64,
     error_points: f64,
     costs: MistakeCosts,
-    longer: Option<LongerProbe>,
+    longer: &[LongerProbe],
 ) -> Verdict {
     if probability_above.is_nan() {
         return Verdict::Withheld;
     }
     let now = expected_cost(probability_above, costs);
-    if let Some(longer) = longer
-        && longer.revealed_points > 0.0
-        && now - cost_after(predicted, threshold, error_points, costs, longer) > longer.price
-    {
+    let is_worth_it = |longer: &LongerProbe| {
+        longer.revealed_points > 0.0
+            && now - cost_after(predicted, threshold, error_points, costs, *longer) > longer.price
+    };
+    if longer.iter().any(is_worth_it) {
         return Verdict::ProbeLonger;
     }
     let cost_of_go = (1.0 - probability_above) * costs.wasted_run;
@@ -105,7 +107,7 @@ mod tests {
     #[test]
     fn the_cheaper_mistake_decides() {
         let costs = |wasted_run, missed_run| MistakeCosts { wasted_run, missed_run };
-        let decide = |probability, costs| verdict(probability, 50.0, 50.0, 5.0, costs, None);
+        let decide = |probability, costs| verdict(probability, 50.0, 50.0, 5.0, costs, &[]);
         assert_eq!(decide(0.6, costs(1.0, 1.0)), Verdict::Go);
         assert_eq!(decide(0.6, costs(3.0, 1.0)), Verdict::NoGo);
         assert_eq!(decide(0.2, costs(1.0, 9.0)), Verdict::Go);
@@ -128,7 +130,8 @@ mod tests {
         let with = |predicted: f64, price: f64| {
             let above = normal_cumulative((predicted - 50.0) / 6.0);
             let longer = LongerProbe { revealed_points: 5.0, price };
-            verdict(above, predicted, 50.0, 6.0, costs, Some(longer))
+            let dull = LongerProbe { revealed_points: 0.1, price: 0.9 * price };
+            verdict(above, predicted, 50.0, 6.0, costs, &[dull, longer])
         };
         assert_eq!(with(51.0, 0.05), Verdict::ProbeLonger);
         assert_eq!(with(51.0, 0.9), Verdict::Go);

@@ -7,7 +7,7 @@ import { h, replace } from "../../dom.js";
 import { bytes, count } from "../../numbers.js";
 import type { ProbeRequest } from "../../worker/probing.js";
 import { evaluationChoice } from "./evaluation.js";
-import { beginningsOf, probeFields, type Beginnings } from "./fields.js";
+import { beginningsOf, probeFields } from "./fields.js";
 import type { ProbeContent } from "./probe.js";
 
 /** Longer rows cost memory with the square of their length, and a page has little of it. */
@@ -17,7 +17,7 @@ const NO_PARAMETERS_TO_SPEAK_OF = 0;
 /** Of a run that is neither too short to learn nor long to wait for. */
 const USUAL_RUN_STEPS = 300;
 
-function beginnings({ rowsValid, usualRecipes }: ProbeContent): Beginnings {
+function beginnings({ rowsValid, usualRecipes }: ProbeContent): ReturnType<typeof beginningsOf> {
   const usual = beginningsOf(usualRecipe(usualRecipes, NO_PARAMETERS_TO_SPEAK_OF));
   const epochs = Math.ceil((USUAL_RUN_STEPS * usual.batch_size) / Math.max(1, rowsValid));
   return { ...usual, epochs: Math.max(usual.epochs, epochs), sequence_length: Math.min(usual.sequence_length, LONGEST_ROW_TOKENS) };
@@ -31,7 +31,10 @@ export interface HereView {
 
 export function hereView(content: ProbeContent, onStart: (request: ProbeRequest) => void): HereView | null {
   if (!BUNDLED.isBuilt) return null;
-  const fields = probeFields(beginnings(content));
+  const usual = beginnings(content);
+  const fields = probeFields(usual);
+  /** What is left empty is as it began. */
+  const asked = (): typeof usual => ({ ...usual, ...fields.recipe() });
   const evaluation = evaluationChoice("here", content, "Where the predictor knows this model: at");
   const wholeRun = h("input", { type: "checkbox", id: "here-whole-run", onchange: () => sayLength() });
   const length = h("span", {});
@@ -40,10 +43,10 @@ export function hereView(content: ProbeContent, onStart: (request: ProbeRequest)
   async function begin(): Promise<void> {
     start.disabled = true;
     try {
-      const { rank, ...recipe } = fields.recipe();
+      const { rank, ...recipe } = asked();
       const mapping = content.mapping();
       const setAside = evaluation.setAside();
-      const options = { recipe: { ...recipe, ...(rank ? { lora: { rank, alpha: 2 * rank } } : {}) }, steps: fields.steps(), to_the_end: wholeRun.checked, ...(mapping ? { mapping } : {}), ...(setAside ? { set_aside: setAside } : {}) };
+      const options = { recipe: { ...recipe, lora: { rank, alpha: 2 * rank } }, steps: fields.steps(), to_the_end: wholeRun.checked, ...(mapping ? { mapping } : {}), ...(setAside ? { set_aside: setAside } : {}) };
       onStart({ file: await content.file(), evaluation: content.evaluation(), options: JSON.stringify(options) });
       replace(told);
     } catch (thrown) {
@@ -54,7 +57,7 @@ export function hereView(content: ProbeContent, onStart: (request: ProbeRequest)
   }
   /** What the whole run takes, as the recipe stands. */
   function sayLength(): void {
-    const { epochs = 1, batch_size: batch = 1 } = fields.recipe();
+    const { epochs, batch_size: batch } = asked();
     length.textContent = wholeRun.checked ? `, at most ${count(Math.ceil(((content.rowsValid - (evaluation.setAside()?.rows ?? 0)) * epochs) / batch))} steps` : "";
   }
   for (const field of fields.elements) field.addEventListener("change", sayLength);

@@ -68,7 +68,7 @@ test("a probe is watched live, survives a lost connection and a reload, and is s
   await page.waitForSelector("#probe-live");
   const { job } = agent.said("start")[0];
   assert.equal(job.model, "tiny");
-  assert.equal(job.recipe.learning_rate, 2e-4);
+  assert.equal(job.recipe.learning_rate, 1e-3);
   assert.equal([...agent.received.values()][0].trimEnd().split("\n").length, 600);
 
   const readings = runs[6].readings;

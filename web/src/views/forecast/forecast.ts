@@ -181,7 +181,7 @@ export function forecastView(report: Report, { predictors, onPredictor, onForeca
     const { recipe: without, fixes: codes } = await predictors.known();
     const recipe = card?.usual_recipe ?? without;
     fixes ??= fixesView(report, codes, fixedFile, () => void ask());
-    controls = recipeControls(controls?.value().recipe ?? { ...recipe, sequence_length: report.max_tokens ?? recipe.sequence_length }, card, () => void ask());
+    controls = recipeControls({ ...recipe, sequence_length: report.max_tokens ?? recipe.sequence_length }, card, () => void ask());
     replace(body,
       controls.element,
       fixes.element,

@@ -9,7 +9,7 @@ use foretune_core::features::{self, FeatureVector, Group};
 use foretune_core::predict::card::CARD_KEY;
 use foretune_core::predict::onnx;
 use foretune_core::predict::predictor::{ForecastOptions, Predictor};
-use foretune_core::runs::{Knowledge, Known, Reading, RunRecord, before_any_probe};
+use foretune_core::runs::{Knowledge, Known, ModelRecord, Reading, RunRecord, before_any_probe};
 use foretune_tests::{Finished, foretune, synthetic};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -550,6 +550,15 @@ fn without_a_model_the_card_knows_the_size_of_its_adapters() {
     let without = vector.clone().without(|name| name == "trained_parameters");
     assert!(without.get("trained_parameters").is_nan());
     assert_eq!(ask(&without), whole);
+    // Own runs of a model without a name, as recalibration adds them: the adjusted forecast lost the value.
+    let mut adjusted = predictor.clone();
+    let stranger = ModelRecord { name: "not named".to_owned(), hash: String::new(), parameters: 0 };
+    adjusted.card.as_mut().unwrap().base_models.push(stranger);
+    let adjusted = adjusted.forecast(&without, &ForecastOptions::default()).unwrap();
+    assert!(
+        (adjusted.score - whole.score).abs() < 1e-12 && adjusted.outside == whole.outside,
+        "{adjusted:?}"
+    );
     let mut elsewhere = without.clone();
     elsewhere.set("base_parameters", 7e9);
     let mut partial = without;

@@ -118,16 +118,23 @@ impl Card {
         raw.clamp(self.score_range.0, self.score_range.1)
     }
 
-    /// What the recipe comes to on the base model, which is the only one where the vector names none.
+    /// What the recipe comes to on the base model. Where the vector names none it is the only one of which that is
+    /// known: recalibration adds the models of own runs, named or not, and says nothing of their layers.
     pub(super) fn trained_parameters(&self, vector: &FeatureVector) -> f64 {
+        if !RecipeNumbers::has_every_module(vector) {
+            return f64::NAN;
+        }
         let parameters = vector.get("base_parameters");
-        let is_meant = |model: &&ModelRecord| {
-            if parameters.is_nan() { self.base_models.len() == 1 } else { model.is_of_size(parameters) }
+        let is_meant = |name: &String| {
+            let is_named = |model: &ModelRecord| model.name == *name && model.is_of_size(parameters);
+            if parameters.is_nan() {
+                self.trained_per_rank.len() == 1
+            } else {
+                self.base_models.iter().any(is_named)
+            }
         };
-        let per_rank =
-            self.base_models.iter().find(is_meant).and_then(|model| self.trained_per_rank.get(&model.name));
-        let is_everywhere = RecipeNumbers::has_every_module(vector);
-        per_rank.filter(|_| is_everywhere).map_or(f64::NAN, |per_rank| per_rank * vector.get("lora_rank"))
+        let found = self.trained_per_rank.iter().find(|(name, _)| is_meant(name));
+        found.map_or(f64::NAN, |(_, per_rank)| per_rank * vector.get("lora_rank"))
     }
 
     /// The model's answers on rows drawn from the seen ranges, some values missing. A card whose file was

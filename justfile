@@ -62,6 +62,10 @@ test-proxy:
 fuzz seconds="60" seed="1":
     bash fuzz/run.sh {{seconds}} {{seed}}
 
+# An hour of processor time for each fuzz target, in slices: interrupt it and go on later (see fuzz/hour.py --help)
+fuzz-hour *arguments:
+    python3 fuzz/hour.py {{arguments}}
+
 # Kill probes, collectors and daemons with -9 at every named point and at random moments, so many times
 crash times="500" seed="1" *part:
     cargo build --workspace

@@ -160,6 +160,8 @@ impl<'a> Maker<'a> {
 
         let losses: Vec<f64> = trainer.state().steps.iter().map(|step| step.loss).collect();
         let readings = trainer.state().readings.iter();
+        let base_reading = trainer.state().readings.first().filter(|reading| reading.step == 0);
+        let base_loss = base_reading.map_or(f64::NAN, |reading| reading.features.get("held_out_loss"));
         let record = RunRecord {
             schema: SCHEMA_VERSION,
             id: planned.id.clone(),
@@ -192,7 +194,7 @@ impl<'a> Maker<'a> {
             score_se: finite(end.score_se()),
             p_gold: finite(end.p_gold()),
             test_loss: finite(end.loss()),
-            diverged: stopped == StopReason::Diverged || has_diverged(&losses),
+            diverged: stopped == StopReason::Diverged || has_diverged(&losses, base_loss),
             items: Some(end.items.iter().map(|item| if item.exact { '1' } else { '0' }).collect()),
             elsewhere,
             smaller_model_score: None,

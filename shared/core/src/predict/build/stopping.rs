@@ -22,19 +22,22 @@ pub struct StoppingReplay {
     pub threshold: f64,
 }
 
-/// Of these the dearest is chosen that keeps the error on the training part within the allowance.
-const PRICES: [f64; 16] =
-    [0.001, 0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.08, 0.12, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0, 4.0];
-const ALLOWED_RISE: f64 = 1.02;
+/// Of prices so far apart, from the lowest on, the dearest is chosen that keeps the error on the training part within the
+/// allowance: the aim allows 3 per cent, and the test part may come out a little worse.
+const LOWEST_PRICE: f64 = 0.001;
+const PRICE_RATIO: f64 = 1.15;
+const PRICES: i32 = 60;
+const ALLOWED_RISE: f64 = 1.025;
 
 /// `None` where the error by depth could not be fitted.
 pub fn choose_price(rows: &[JudgedRow], card: &Card) -> Option<StepPrice> {
     let curve = card.risk.as_ref()?.curve;
     let allowed = |price: &f64| {
-        let found = replay(rows, card, curve, StepPrice(*price), f64::NAN)?;
-        (found.rmse <= ALLOWED_RISE * found.always_rmse).then_some(*price)
+        let found = replay(rows, card, curve, StepPrice(*price), f64::NAN);
+        found.is_some_and(|found| found.rmse <= ALLOWED_RISE * found.always_rmse)
     };
-    PRICES.iter().rev().find_map(allowed).map(StepPrice)
+    let price = |index: i32| LOWEST_PRICE * libm::pow(PRICE_RATIO, f64::from(index));
+    (0..PRICES).rev().map(price).find(allowed).map(StepPrice)
 }
 
 pub fn replay_with(rows: &[JudgedRow], card: &Card, threshold: f64) -> Option<StoppingReplay> {

@@ -46,7 +46,7 @@ test("dropped, paired by link, probed live, forecast, shared; reload, second tab
   await page.waitForSelector("#forecast-score");
   await page.fill("#forecast-threshold", "20");
   await page.press("#forecast-threshold", "Tab");
-  await shows(page, "#forecast-verdict", /Go|No go|Probe longer|No verdict/);
+  await shows(page, "#forecast-verdict", /Go|No go|Probe before deciding|No verdict/);
   const before = await page.innerText("#forecast-score");
 
   // Longer than the test: it is stopped by hand.

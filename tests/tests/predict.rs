@@ -9,6 +9,7 @@ use foretune_core::features::{self, FeatureVector, Group};
 use foretune_core::predict::card::CARD_KEY;
 use foretune_core::predict::onnx;
 use foretune_core::predict::predictor::{ForecastOptions, Predictor};
+use foretune_core::predict::verdict::Verdict;
 use foretune_core::runs::{Knowledge, Known, ModelRecord, Reading, RunRecord, before_any_probe};
 use foretune_tests::{Finished, foretune, synthetic};
 use serde_json::{Value, json};
@@ -516,6 +517,23 @@ fn the_predictor_that_comes_with_the_program_says_whose_it_is() {
     assert!(link.code == 0 && link.stdout.trim().len() < 2500, "{} characters: {link:?}", link.stdout.len());
 }
 
+/// Given as a file it read estimated lengths and forecast something else than as the program's own.
+#[test]
+fn a_predictor_of_the_bundled_model_counts_its_tokens_wherever_it_comes_from() {
+    let place = tempfile::tempdir().unwrap();
+    let file = data(place.path());
+    let own = concat!(env!("CARGO_MANIFEST_DIR"), "/../lab/predictors/tiny-exact-match.onnx");
+    let ask = |more: &[&str]| {
+        let answer = foretune(&[&["forecast", text(&file), "--json"], more].concat());
+        let score = answer.json()["score"].as_f64().unwrap();
+        (score, answer.stderr.contains("lengths are estimates"))
+    };
+    let shipped = ask(&[]);
+    assert_eq!(ask(&["--predictor", own]), shipped);
+    assert!(!shipped.1);
+    assert!(ask(&["--predictor", text(&predictor())]).1);
+}
+
 /// Before a probe the page called every file unlike the runs: its form began with the recipe of large models.
 #[test]
 fn a_recipe_begins_with_what_the_predictor_knows() {
@@ -536,6 +554,45 @@ fn a_recipe_begins_with_what_the_predictor_knows() {
     };
     let said = begun(&["--lr", "0.001", "--max-tokens", "LENGTH"]);
     assert!((begun(&[]) - said).abs() < 1e-12, "{said}");
+}
+
+/// At 51 per cent, with an interval from 0 to 100, it said go: a probe was believed to remove only what it removes after
+/// step 0, where the base model's answers are known already.
+#[test]
+fn a_coin_is_not_flipped_where_a_short_probe_would_tell() {
+    let plain = Predictor::load(&std::fs::read(predictor()).unwrap(), |_| false).unwrap();
+    assert!(plain.card.as_ref().unwrap().stages.iter().all(|stage| stage.squared_error.unwrap() > 0.0));
+    let knowing = |squared_error: Option<f64>| {
+        let mut predictor = plain.clone();
+        for stage in &mut predictor.card.as_mut().unwrap().stages {
+            stage.squared_error = squared_error;
+        }
+        predictor
+    };
+    let after = plain.card.as_ref().unwrap().risk.as_ref().unwrap().curve.at(0.0);
+    let (open, unsaid) = (knowing(Some(6.0 * after)), knowing(None));
+    let run: RunRecord = serde_json::from_value(synthetic::runs(8)[6].clone()).unwrap();
+    let known = Known::of(&run);
+    let ask = |predictor: &Predictor, seen: usize, step_cost: f64| {
+        let vector = known.at(known.most(seen), seen);
+        let score = predictor.forecast(&vector, &ForecastOptions::default()).unwrap().score;
+        let options = ForecastOptions {
+            threshold: Some(score - 0.1),
+            step_cost: Some(step_cost),
+            ..ForecastOptions::default()
+        };
+        predictor.forecast(&vector, &options).unwrap()
+    };
+    let costs: Vec<f64> = (0..40).map(|step| 1e-4 * 1.25f64.powi(step)).collect();
+    let dearest = |predictor: &Predictor, seen: usize| {
+        let is_worth = |cost: &&f64| ask(predictor, seen, **cost).verdict == Verdict::ProbeLonger;
+        costs.iter().rev().find(is_worth).copied().unwrap_or(0.0)
+    };
+    assert!(dearest(&open, 0) > 1.5 * dearest(&unsaid, 0), "{} {}", dearest(&open, 0), dearest(&unsaid, 0));
+    let first = ask(&open, 0, dearest(&open, 0));
+    assert!(first.next_probe_steps.is_some_and(|steps| steps > 0.0), "{first:?}");
+    // Once there is a reading it says nothing of what came before.
+    assert!((dearest(&open, 3) - dearest(&unsaid, 3)).abs() < 1e-12);
 }
 
 /// How many numbers an adapter has is known by the model's layers, and the page has no model.

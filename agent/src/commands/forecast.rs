@@ -7,6 +7,7 @@ use clap::Args;
 use foretune_core::check::Wish;
 use foretune_core::features::{self, FeatureVector};
 use foretune_core::links::{Link, predictor_hash};
+use foretune_core::predict::card::Card;
 use foretune_core::predict::changes::cheap_changes;
 use foretune_core::predict::outcome::{self, Outcome};
 use foretune_core::predict::predictor::{self, ForecastOptions, Predictor, WhatIf};
@@ -40,7 +41,8 @@ pub struct Forecast {
     /// one of the bundled model, made from real runs)
     #[arg(long, value_name = "P.onnx")]
     predictor: Option<PathBuf>,
-    /// Base model: a folder, its name in the Hugging Face cache, or `tiny`
+    /// Base model: a folder, its name in the Hugging Face cache, or `tiny` (default: the bundled one where the predictor
+    /// has learnt from it; else none, and lengths are estimates)
     #[arg(long, value_name = "MODEL")]
     model: Option<String>,
     /// Trace of a probe or of a run under way: its deepest reading is used
@@ -124,7 +126,19 @@ impl Forecast {
     }
 
     pub fn prepare(&self) -> Result<Prepared> {
-        self.prepare_with(&self.fix)
+        if self.predictor.is_none() {
+            terminal::note(
+                "by the predictor of the bundled model of 0.6 million parameters: it says nothing of a larger one \
+                 (--predictor P.onnx takes another)",
+            );
+        }
+        let prepared = self.prepare_with(&self.fix)?;
+        if prepared.plan.features.get("base_parameters").is_nan() {
+            terminal::note(
+                "lengths are estimates: --model MODEL counts them in the tokens that the predictor has learnt from",
+            );
+        }
+        Ok(prepared)
     }
 
     fn prepare_with(&self, fixes: &[Fix]) -> Result<Prepared> {
@@ -132,8 +146,7 @@ impl Forecast {
             Some(path) => load_predictor(path)?,
             None => self.shipped_predictor()?,
         };
-        // The shipped predictor is of the bundled model, and of no other.
-        let model = self.model.as_deref().or(self.predictor.is_none().then_some(weights::TINY));
+        let model = self.model.as_deref().or_else(|| bundled_model_of(&predictor));
         let model = model.map(ModelFolder::open).transpose()?;
         let mapping = self.map.as_ref();
         let usual = match (&model, &predictor.card) {
@@ -212,14 +225,15 @@ impl Forecast {
                 weights::TINY
             );
         }
-        terminal::note(
-            "by the predictor of the bundled model of 0.6 million parameters: it says nothing of a larger one \
-             (--predictor P.onnx takes another)",
-        );
         let predictor =
             Predictor::load(SHIPPED_PREDICTOR, |_| false).context("the predictor of this program")?;
         Ok((predictor, predictor_hash(SHIPPED_PREDICTOR)))
     }
+}
+
+/// The model inside this program, for a predictor that has learnt from it.
+fn bundled_model_of(predictor: &Predictor) -> Option<&'static str> {
+    predictor.card.as_ref().is_some_and(Card::knows_bundled_model).then_some(weights::TINY)
 }
 
 fn probed_model(trace: &Path, name: &str) -> Result<ModelFolder> {
@@ -367,7 +381,7 @@ pub fn text(forecast: &predictor::Forecast, vector: &FeatureVector, changes: &[W
         let verdict = match forecast.verdict {
             Verdict::Go => "go",
             Verdict::NoGo => "no-go",
-            Verdict::ProbeLonger => "probe longer",
+            Verdict::ProbeLonger => "probe before deciding",
             Verdict::Withheld => "no verdict: the candidate is unlike the runs the predictor knows",
         };
         lines.push(format!("{verdict} ({:.0} % above the threshold)", 100.0 * probability));

@@ -12,7 +12,7 @@ use super::risk::RiskFit;
 use super::staged::{Gate, Staged};
 use crate::features::FeatureVector;
 use crate::hash;
-use crate::runs::{ModelRecord, RecipeNumbers};
+use crate::runs::{BUNDLED_MODEL, ModelRecord, RecipeNumbers};
 
 pub const CARD_KEY: &str = "foretune_card";
 /// The model of the expected error, as base64 of an ONNX file: the same features and, last, the forecast.
@@ -74,6 +74,9 @@ pub struct StageCard {
     pub name: String,
     pub rows: usize,
     pub learner: String,
+    /// Mean over the training rows, out of fold, in squared points.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub squared_error: Option<f64>,
     /// Of the features that the stage reads.
     pub ranges: Vec<SeenRange>,
 }
@@ -111,6 +114,12 @@ impl Card {
         let parameters = self.base_models.iter().map(|model| model.parameters).max();
         let seen = self.features.iter().find(|seen| seen.name == "sequence_length");
         RecipeNumbers::usual_for(parameters, seen.map_or(usize::MAX, |seen| seen.high as usize))
+    }
+
+    /// Whether it has learnt from the model that comes with program and page: its tokenizer is at hand then, and lengths
+    /// are what this predictor knows only in its tokens.
+    pub fn knows_bundled_model(&self) -> bool {
+        self.base_models.iter().any(|model| model.name == BUNDLED_MODEL)
     }
 
     /// An answer of the trees, held to the range of possible scores.

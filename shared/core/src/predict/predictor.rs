@@ -372,9 +372,16 @@ impl Predictor {
         if forecast.in_distribution {
             let step_cost = options.cost_of_a_step(total_steps);
             let ahead: Vec<f64> = depths.into_iter().filter(|depth| *depth > step).collect();
-            let longer: Vec<LongerProbe> =
-                ahead.iter().filter_map(|depth| self.longer_probe(error, step, *depth, step_cost)).collect();
-            forecast.verdict = verdict(probability, score, threshold, error, options.costs, &longer);
+            let deviation = error * calibrated.mean_square().sqrt();
+            let longer: Vec<LongerProbe> = ahead
+                .iter()
+                .filter_map(|depth| {
+                    let removed = self.removed_by(stage, probe_step, *depth)?;
+                    let revealed_points = deviation * removed.sqrt();
+                    Some(LongerProbe { revealed_points, price: step_cost * (depth - step) })
+                })
+                .collect();
+            forecast.verdict = verdict(probability, score, threshold, deviation, options.costs, &longer);
             if forecast.verdict == Verdict::ProbeLonger {
                 forecast.next_probe_steps = forecast.next_probe_steps.or(ahead.first().copied());
             }
@@ -427,13 +434,16 @@ impl Predictor {
         Some(Phase::new(risk, step, squared_error, price, first, tolerated))
     }
 
-    /// `error`: in points, at `step` of the probe.
-    fn longer_probe(&self, error: f64, step: f64, until: f64, step_cost: f64) -> Option<LongerProbe> {
-        let curve = self.card.as_ref()?.risk.as_ref()?.curve;
-        // The share of this candidate's squared error that the longer probe is expected to remove.
-        let share = 1.0 - curve.at(until) / curve.at(step);
-        let revealed_points = error * share.max(0.0).sqrt();
-        Some(LongerProbe { revealed_points, price: step_cost * (until - step) })
+    /// The share of a candidate's squared error that a probe until there is expected to remove. Before any probe a file
+    /// leaves more open than step 0 does, where the base model has answered already.
+    fn removed_by(&self, stage: usize, probe_step: f64, until: f64) -> Option<f64> {
+        let card = self.card.as_ref()?;
+        let curve = card.risk.as_ref()?.curve;
+        let now = match card.stages[stage].squared_error {
+            Some(squared_error) if probe_step.is_nan() => squared_error,
+            _ => curve.at(if probe_step.is_nan() { 0.0 } else { probe_step }),
+        };
+        Some((1.0 - curve.at(until) / now).max(0.0))
     }
 }
 

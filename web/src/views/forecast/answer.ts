@@ -65,7 +65,7 @@ function verdictLine(forecast: Forecast, threshold: number | null): Child {
   const [hue, words] = {
     go: ["good", `Go${chance}`],
     "no-go": ["bad", `No go${chance}`],
-    "probe-longer": ["watch", `Probe longer${chance}`],
+    "probe-longer": ["watch", `Probe before deciding${chance}`],
     withheld: ["muted", forecast.in_distribution ? "No verdict: the predictor does not know its own error" : "No verdict: this candidate is unlike the runs that the predictor knows"],
   }[forecast.verdict] as [string, string];
   return h("p", { class: "verdict-word", id: "forecast-verdict" }, h("span", { class: `status ${hue}` }, words));

@@ -100,7 +100,7 @@ fn verdict_words(forecast: &Forecast, threshold: Option<f64>) -> String {
     let word = match forecast.verdict {
         Verdict::Go => "Go",
         Verdict::NoGo => "No go",
-        Verdict::ProbeLonger => "Probe longer",
+        Verdict::ProbeLonger => "Probe before deciding",
         Verdict::Withheld if forecast.in_distribution => {
             return "No verdict: the predictor does not know its own error".to_owned();
         }

@@ -90,6 +90,12 @@ pub fn fit(
             name: division.names[index].clone(),
             rows: rows_of[index].len(),
             learner: learners[index].clone(),
+            squared_error: Some(stats::mean(
+                &rows_of[index]
+                    .iter()
+                    .map(|row| (train.table.target[*row] - out_of_fold[*row]).powi(2))
+                    .collect::<Vec<f64>>(),
+            )),
             ranges: ranges(train, &rows_of[index], &used_features(&model.stages[index])),
         })
         .collect();

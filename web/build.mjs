@@ -124,7 +124,7 @@ async function build() {
   const recalibrate = answering("recalibrate", "src/worker/recalibrating.ts");
   const secondEngine = answering("tract", "src/worker/second-engine.ts");
   const report = answering("report", "src/worker/reporting.ts");
-  const bundled = PACKAGES.includes("proxy") ? emitBundledModel() : {};
+  const bundled = PACKAGES.includes("proxy") || PACKAGES.includes("tokens") ? emitBundledModel() : {};
   const probe = PACKAGES.includes("proxy") ? emitBundle("src/worker/probing.ts", "probing.js", { ASSETS: { ...bundled, proxy: assets.proxy } }, "proxy") : undefined;
   const probeFiles = [probe, assets.proxy, ...Object.values(bundled)];
   const SERVICE_WORKER = "service-worker.js";
@@ -138,6 +138,7 @@ async function build() {
     SECOND_ENGINE_SCRIPT: secondEngine ?? "",
     REPORT_SCRIPT: report ?? "",
     PROBE_SCRIPT: probe ?? "",
+    BUNDLED_TOKENIZER: bundled.tokenizer ?? "",
     PROBE_BYTES: probeFiles.reduce((sum, name) => sum + (written.get(name)?.length ?? 0), 0),
     SHIPPED_PREDICTORS: Object.keys(predictors),
     WORKER_SCRIPTS: [...Object.values(coordinators), ...[choosing, forecast, recalibrate, secondEngine, report, probe].filter(Boolean), SERVICE_WORKER],

@@ -20,7 +20,7 @@ use crate::files::{self, FileSource};
 use crate::models::{self, Cache, ModelName};
 
 /// Name of the model inside this program.
-pub const TINY: &str = "tiny";
+pub const TINY: &str = foretune_core::runs::BUNDLED_MODEL;
 
 mod tiny {
     pub const CONFIG: &str = include_str!("../../lab/base/config.json");

@@ -83,10 +83,46 @@ test("the predictor that comes with the page is the program's own and says whose
   const natively = JSON.parse(foretune(["forecast", data, "--json"]));
   assert.ok(here.score > 0 && here.interval[0] < here.score, JSON.stringify(here));
   assert.equal(here.stage, natively.stage);
+  // Its lengths are counted by that model's tokenizer, though the check's are estimates.
+  assert.match(await page.innerText("#forecast-lengths"), /counted in the bundled model's tokens/);
+  assert.equal(here.score, natively.score);
+  assert.deepEqual(here.interval, natively.interval);
   const recipe = ["learning_rate", "epochs", "total_steps", "batch_size", "lora_rank", "sequence_length"];
   assert.deepEqual(here.outside.filter(({ name }) => recipe.includes(name)), []);
   for (const [label, value] of [["Learning rate", "0.001"], ["Longest row, in tokens", "512"]]) assert.equal(await page.locator("#forecast").getByLabel(label, { exact: true }).inputValue(), value);
   assert.deepEqual(complaints, []);
+  await context.close();
+});
+
+test("lengths that nobody waits for are estimates, and are counted when asked again", { timeout: 90_000 }, async () => {
+  const { context, page } = await openPage(stage.browser, stage.server.address, { serviceWorkers: "block" });
+  const held = [];
+  await page.route("**/bundled/tokenizer-*.json", (route) => void held.push(route));
+  const asking = async () => {
+    while (held.length === 0) await page.waitForTimeout(20);
+    return held.pop();
+  };
+  await page.setInputFiles("#file-input", data);
+  await page.waitForSelector("#verdict");
+  await page.click("#use-shipped");
+  await page.click("#lengths-leave");
+  await settled(page);
+  const score = async () => JSON.parse(await downloadText(page, "#save-forecast")).forecast.score;
+  const estimated = await score();
+  assert.match(await page.innerText("#forecast-lengths"), /^Lengths are estimates; the predictor has learnt from the bundled model's tokens/);
+  // What was typed stays.
+  await set(page, "Fixed steps", "120");
+  await (await asking()).abort();
+  await page.click("#lengths-again");
+  await (await asking()).abort();
+  await page.waitForFunction(() => /could not be loaded/.test(document.querySelector("#forecast-lengths").textContent));
+  await page.unroute("**/bundled/tokenizer-*.json");
+  await page.click("#lengths-again");
+  await page.waitForFunction(() => /counted/.test(document.querySelector("#forecast-lengths").textContent));
+  await page.waitForFunction((before) => document.querySelector("#forecast-score").textContent !== before, `${estimated.toFixed(1)} points`);
+  await settled(page);
+  assert.equal(await score(), JSON.parse(foretune(["forecast", data, "--max-steps", "120", "--json"])).score);
+  assert.deepEqual(await faultsOfLooks(page, "lengths", [360, 1280]), []);
   await context.close();
 });
 
@@ -96,8 +132,7 @@ test("a trace sharpens the forecast as on the command line; a strange recipe get
   await dropFile(page, trace, "probe.trace");
   await page.waitForSelector("#forecast-trace:not([hidden])");
   await settled(page);
-  await set(page, "Learning rate", "0.001");
-  await set(page, "Fixed steps", "300");
+  // The recipe that was typed stays.
   await set(page, "The score that the run must reach", "20");
   const here = JSON.parse(await downloadText(page, "#save-forecast"));
   assert.equal(here.forecast.score, asked(["--trace", trace, "--threshold", "20"]).score);

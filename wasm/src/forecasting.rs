@@ -150,7 +150,7 @@ impl Forecasting {
                 "harness": card.harness, "prompt": card.prompt, "data": card.data, "split": card.split,
                 "learner": card.learner, "test": card.test, "noise_floor_points": card.noise_floor_points,
                 "score_range": card.score_range, "features": card.features, "depths": card.depths,
-                "usual_recipe": card.usual_recipe(),
+                "usual_recipe": card.usual_recipe(), "knows_bundled_model": card.knows_bundled_model(),
             })
         });
         json!({ "hash": self.hash, "names": self.predictor.names, "card": card }).to_string()

@@ -1,8 +1,4 @@
-// The fixes that core can make to a file, in the page's words, and a file described anew after some of them.
-
-import { CheckClient, type CheckRequest, type Cleaned } from "./check-client.js";
-import type { Failure } from "./protocol.js";
-import type { Report } from "./report.js";
+// The fixes that core can make to a file, in the page's words, and what they change.
 
 export type Fixes = Record<string, boolean>;
 
@@ -32,51 +28,4 @@ export interface ChangeList {
   rows_changed: number;
   dropped: Record<string, ChangeCount>;
   fixed: Record<string, ChangeCount>;
-}
-
-export interface Described {
-  report: Report;
-  changes: ChangeList;
-}
-
-/** Describes a file as it is once fixes were made: it is cleaned and checked again, beside the report that is shown. */
-export class FixedFile {
-  private client: CheckClient | null = null;
-  private readonly known = new Map<string, Described>();
-
-  constructor(
-    private readonly clean: (fixes: Fixes) => Promise<Cleaned>,
-    /** The check that is shown, for all but the file. */
-    private readonly request: () => Omit<CheckRequest, "file">,
-  ) {}
-
-  /** Rejects with a `Failure`. `onShare`: how much of the cleaned rows was read. */
-  async describe(fixes: Fixes, onShare: (share: number) => void): Promise<Described> {
-    const key = JSON.stringify(Object.entries(fixes).filter(([, chosen]) => chosen));
-    const known = this.known.get(key);
-    if (known) return known;
-    this.stop();
-    const { blob, changes, name } = await this.clean(fixes);
-    const list = JSON.parse(changes) as ChangeList;
-    if (list.rows_written === 0) throw { what: "No row is left after these fixes", where: "", todo: "Leave out one of them", details: "" } satisfies Failure;
-    const report = await new Promise<Report>((resolve, reject) => {
-      this.client = new CheckClient({
-        onCatalogue: () => undefined,
-        onProgress: ({ bytes, totalBytes }) => onShare(totalBytes > 0 ? bytes / totalBytes : 0),
-        onReport: ({ json }) => resolve(JSON.parse(json) as Report),
-        onAdvice: () => undefined,
-        onFailure: reject,
-      });
-      this.client.check({ file: new File([blob], name), ...this.request() });
-    });
-    this.stop();
-    const described = { report, changes: list };
-    this.known.set(key, described);
-    return described;
-  }
-
-  stop(): void {
-    this.client?.stop();
-    this.client = null;
-  }
 }

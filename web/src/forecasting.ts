@@ -68,6 +68,8 @@ export interface Card {
   depths: number[];
   /** What a form starts from. */
   usual_recipe: RecipeNumbers;
+  /** Its lengths are those of the bundled model's tokens. */
+  knows_bundled_model: boolean;
 }
 
 export interface PredictorFile {

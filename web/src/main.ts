@@ -6,13 +6,13 @@ import type { Catalogue } from "./catalogue.js";
 import { CheckClient, type Recognised, type ReportMessage } from "./check-client.js";
 import type { Answer, Offer } from "./choosing.js";
 import { h, replace } from "./dom.js";
-import { FixedFile } from "./fixes.js";
 import { type ImportedRun, Predictors, type Trace } from "./forecasting.js";
 import { forecastLink, readFragment, writeFragment, type Shared } from "./fragment.js";
 import { listenToKeys } from "./keyboard.js";
 import { keepOffline } from "./offline.js";
 import type { CheckOptions } from "./options.js";
 import type { Failure } from "./protocol.js";
+import { Redescriber } from "./redescriber.js";
 import type { Report } from "./report.js";
 import { SAMPLES, sampleFile } from "./samples.js";
 import { themeButton } from "./theme.js";
@@ -46,8 +46,8 @@ let view: ReportView | null = null;
 let waiting: ReportMessage | null = null;
 /** Readings of a trace that came before its dataset did. */
 let trace: { name: string; read: Trace } | null = null;
-/** The file that is being looked at, as fixes would make it. */
-let fixedFile: FixedFile | null = null;
+/** Of the file that is being looked at. */
+let redescriber: Redescriber | null = null;
 /** The link that is being looked at. */
 let link: string | null = forecastLink(location.hash);
 /** What was begun last: an answer to anything before it comes too late. */
@@ -107,7 +107,7 @@ function say(text: string): void {
 
 function showStart(): void {
   client.stop();
-  fixedFile?.stop();
+  redescriber?.stop();
   turn += 1;
   file = link = null;
   view = progress = waiting = null;
@@ -245,7 +245,7 @@ function checkOptions(): CheckOptions {
 
 function begin(chosen: File): void {
   client.stop();
-  fixedFile?.stop();
+  redescriber?.stop();
   turn += 1;
   file = chosen;
   link = null;
@@ -280,11 +280,11 @@ function showReport(message: ReportMessage): void {
     usualAside: () => predictors.usualAside(report.rows_valid),
     certainty: async () => view?.forecast?.certainty(),
   }) : null;
-  fixedFile?.stop();
-  fixedFile = new FixedFile((fixes) => client.clean(fixes), () => {
+  redescriber?.stop();
+  redescriber = new Redescriber(() => {
     const { evaluation, tokenizer } = options.choices();
-    return { evaluation, tokenizer, options: checkOptions() };
-  });
+    return { file: checked, evaluation, tokenizer, options: checkOptions() };
+  }, (fixes) => client.clean(fixes));
   view = reportView({ file, message, report, catalogue, optionsElement: options.element, probe: probe && [agents.connect.element, probe, agents.jobs.element] }, {
     rows: (wanted) => client.rows(wanted),
     onOpenFinding(code) {
@@ -303,7 +303,7 @@ function showReport(message: ReportMessage): void {
     predictors,
     onPredictor: (chosen) => void takeFile(chosen),
     onForecast: () => agents.forecastChanged(),
-    fixedFile,
+    redescriber,
   });
   if (trace) view.forecast?.setTrace(trace.name, trace.read);
   replace(main, view.element);

@@ -4,9 +4,9 @@ import type { Advice, CostTable, Recipe } from "../advice.js";
 import type { Catalogue } from "../catalogue.js";
 import type { Cleaned, ReportMessage } from "../check-client.js";
 import { h } from "../dom.js";
-import type { FixedFile } from "../fixes.js";
 import type { Predictors } from "../forecasting.js";
 import type { RowExcerpt, RowRequest } from "../protocol.js";
+import type { Redescriber } from "../redescriber.js";
 import type { Report } from "../report.js";
 import { costView } from "./cost.js";
 import { descriptorsView } from "./descriptors.js";
@@ -42,7 +42,7 @@ export interface ReportHandlers {
   onPredictor(file: File): void;
   /** There is another forecast. */
   onForecast(): void;
-  fixedFile: FixedFile;
+  redescriber: Redescriber;
 }
 
 export interface ReportView {

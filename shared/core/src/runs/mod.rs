@@ -23,8 +23,8 @@ pub use plan::{
 };
 pub use read::{Place, RunsError, RunsReader, read_runs};
 pub use record::{
-    DatasetRecord, Elsewhere, EvaluationRecord, ModelRecord, Part, Reading, RunRecord, SCHEMA_VERSION,
-    SPLITS, StepRecord,
+    BUNDLED_MODEL, DatasetRecord, Elsewhere, EvaluationRecord, ModelRecord, Part, Reading, RunRecord,
+    SCHEMA_VERSION, SPLITS, StepRecord,
 };
 pub use table::{AnytimeTable, Label, STATIC_ONLY_STEP, noise_floor, part_of};
 pub use trace::{Trace, TraceError, read_trace};

@@ -91,6 +91,9 @@ pub struct DatasetRecord {
     pub other_source: Option<String>,
 }
 
+/// Name of the model that comes with program and page, in commands and in records.
+pub const BUNDLED_MODEL: &str = "tiny";
+
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ModelRecord {
     pub name: String,

@@ -3,8 +3,9 @@
 
 import { asFailure } from "../../caller.js";
 import { h, replace } from "../../dom.js";
-import { FIXES, type Described, type Fixes, type FixedFile } from "../../fixes.js";
+import { FIXES, type Fixes } from "../../fixes.js";
 import { count, counted, listed, percent, points, signed } from "../../numbers.js";
+import type { Described, Redescriber } from "../../redescriber.js";
 import type { Report } from "../../report.js";
 
 export interface FixesView {
@@ -18,8 +19,8 @@ export interface FixesView {
 /** Found in rows, and mended by nobody but who knows which row is right. */
 const UNDECIDED: readonly (readonly [code: string, words: string])[] = [["near_duplicate", "near copies"], ["conflicting_answers", "contradicting answers"]];
 
-/** `codes`: the findings that each fix mends. */
-export function fixesView(report: Report, codes: Readonly<Record<string, string[]>>, file: FixedFile, onChange: () => void): FixesView {
+/** `codes`: the findings that each fix mends. `tokenizer`: what the forecast counts with, where the check does not. */
+export function fixesView(report: Report, codes: Readonly<Record<string, string[]>>, file: Redescriber, tokenizer: File | null, onChange: () => void): FixesView {
   let described: Described | null = null;
   let last = 0;
   const told = h("p", { class: "note", id: "fixes-told", role: "status" });
@@ -55,7 +56,7 @@ export function fixesView(report: Report, codes: Readonly<Record<string, string[
     told.textContent = "Writing the cleaned rows";
     cancel.hidden = false;
     try {
-      const now = await file.describe(fixes, (share) => {
+      const now = await file.describe(fixes, tokenizer, (share) => {
         if (own === last) told.textContent = `Describing the cleaned rows: ${percent(share)}`;
       });
       if (own === last) settle(now, "");
@@ -76,7 +77,7 @@ export function fixesView(report: Report, codes: Readonly<Record<string, string[
     element,
     described: () => described,
     compare(fixed, before) {
-      if (!described) return;
+      if (!described?.changes) return;
       const { changes, report: now } = described;
       told.textContent = `With these fixes ${count(changes.rows_written)} of ${counted(changes.rows_read, "row")} stay, ${count(changes.rows_changed)} of them changed, ${count(now.rows_valid)} usable: ${points(fixed)} points, ${signed(fixed - before)} against ${points(before)} without them, both before any probe`;
     },

@@ -2,14 +2,15 @@
 
 import { asFailure } from "../../caller.js";
 import { h, replace, section } from "../../dom.js";
-import type { FixedFile } from "../../fixes.js";
 import type { AfterReadings, Certainty, Features, Forecasted, ForecastRequest, Predictors, Reading, Trace } from "../../forecasting.js";
 import { counted, listed, points } from "../../numbers.js";
 import { ownRuns } from "../../own-runs.js";
+import type { Redescriber } from "../../redescriber.js";
 import type { Report } from "../../report.js";
 import { afterwardsView } from "./afterwards.js";
 import { answerView } from "./answer.js";
 import { fixesView, type FixesView } from "./fixes.js";
+import { lengthsView } from "./lengths.js";
 import { regimeView } from "./regime.js";
 import { recipeControls, type RecipeControls } from "./recipe.js";
 import { secondEngineView } from "./second-engine.js";
@@ -32,8 +33,7 @@ export interface ForecastHandlers {
   onPredictor(file: File): void;
   /** There is another forecast. */
   onForecast(): void;
-  /** The file as fixes would make it. */
-  fixedFile: FixedFile;
+  redescriber: Redescriber;
 }
 
 interface Held {
@@ -49,7 +49,7 @@ interface Held {
 
 const COSTS = { wasted_run: 1, missed_run: 1 };
 
-export function forecastView(report: Report, { predictors, onPredictor, onForecast, fixedFile }: ForecastHandlers): ForecastView {
+export function forecastView(report: Report, { predictors, onPredictor, onForecast, redescriber }: ForecastHandlers): ForecastView {
   const source = h("span", {});
   const body = h("div", {});
   const element = section("forecast", "Forecast", source, body);
@@ -60,20 +60,28 @@ export function forecastView(report: Report, { predictors, onPredictor, onForeca
   let fixes: FixesView | null = null;
   let shown: Forecasted | null = null;
   let last = 0;
+  let lastShown = 0;
 
   const threshold = h("input", { type: "number", id: "forecast-threshold", step: "any", inputmode: "decimal", placeholder: "none", onchange: () => void ask() });
   const wasted = costInput("cost-wasted", () => void ask());
   const missed = costInput("cost-missed", () => void ask());
   const traceNote = h("p", { class: "note", id: "forecast-trace", hidden: true });
+  const fixesPlace = h("div", {});
   const answer = h("div", { id: "forecast-answer" });
   const announced = h("p", { class: "visually-hidden", role: "status" });
   const content = (): Shared => ({ request: request(), about: { model: controls?.value().model ?? null, fingerprint: data().file.fingerprint, name: report.file.name }, forecasted: shown });
   const share = shareView(predictors, content);
+  const lengths = lengthsView(report, redescriber, () => void countLengths().then(ask));
   const afterwards = afterwardsView(predictors, content, () => void ask());
+
+  /** The file as it is, in the tokens that the predictor knows. */
+  function asItIs(): Report {
+    return lengths.counted() ?? report;
+  }
 
   /** What is known of the data: with the fixes that were switched on. */
   function data(): Report {
-    return fixes?.described()?.report ?? report;
+    return fixes?.described()?.report ?? asItIs();
   }
 
   /** Readings are of the rows as they are: they say nothing of mended ones. */
@@ -107,7 +115,7 @@ export function forecastView(report: Report, { predictors, onPredictor, onForeca
     let unfit: string | null = null;
     if (own?.isBundled && !card) unfit = "the predictor has no card that names the base models it knows";
     else if (own?.isBundled) {
-      const { forecast } = await predictors.forecast({ ...request(), features: { ...report.features, ...own.plan }, rows_valid: null, recipe: null, base_parameters: null });
+      const { forecast } = await predictors.forecast({ ...request(), features: { ...asItIs().features, ...own.plan }, rows_valid: null, recipe: null, base_parameters: null });
       own.isProxy = forecast.transfer !== null && predictors.held?.file.names.some((name) => name.startsWith("proxy_")) === true;
       if (forecast.transfer && !own.isProxy) unfit = `the predictor was fitted on probes of ${listed(forecast.transfer.fitted_on)}, not of the bundled model`;
     }
@@ -129,7 +137,7 @@ export function forecastView(report: Report, { predictors, onPredictor, onForeca
       const asked = request();
       const { features } = await predictors.known();
       const [forecasted, phase] = await Promise.all([predictors.forecast(asked), predictors.phase(asked)]);
-      const before = fixes?.described() ? await predictors.forecast(request(report, null)) : null;
+      const before = fixes?.described() ? await predictors.forecast(request(asItIs(), null)) : null;
       if (own !== last) return;
       shown = forecasted;
       if (before) fixes?.compare(forecasted.forecast.score, before.forecast.score);
@@ -157,6 +165,15 @@ export function forecastView(report: Report, { predictors, onPredictor, onForeca
     return [h("button", { type: "button", onclick: () => input.click() }, label), input];
   };
 
+  /** Fixes are described in the same tokens as the file. */
+  async function countLengths(): Promise<void> {
+    const before = lengths.tokenizer();
+    await lengths.countFor(predictors.held?.file.card ?? null);
+    if (fixes && before === lengths.tokenizer()) return;
+    fixes = fixesView(report, (await predictors.known()).fixes, redescriber, lengths.tokenizer(), () => void ask());
+    replace(fixesPlace, fixes.element);
+  }
+
   async function takeShipped(): Promise<void> {
     try {
       await predictors.loadShipped();
@@ -167,7 +184,11 @@ export function forecastView(report: Report, { predictors, onPredictor, onForeca
   }
 
   async function show(): Promise<void> {
+    lastShown += 1;
+    const own = lastShown;
     const { held } = predictors;
+    // Until all is as this predictor knows it there is nobody to ask.
+    controls = null;
     if (!held) {
       source.textContent = "";
       replace(body, h("p", {}, "A forecast needs a predictor of your model, made by ", h("code", {}, "foretune fit"), " from finished runs (a file ending in .onnx). Drop it here; it is computed in this page."),
@@ -178,13 +199,15 @@ export function forecastView(report: Report, { predictors, onPredictor, onForeca
     }
     const card = held.file.card;
     source.textContent = `by ${held.name}${card ? `, fitted on ${card.data || "runs without a description"}` : ", which has no card: its errors and ranges are unknown"}`;
-    const { recipe: without, fixes: codes } = await predictors.known();
-    const recipe = card?.usual_recipe ?? without;
-    fixes ??= fixesView(report, codes, fixedFile, () => void ask());
+    replace(body, lengths.element);
+    await countLengths();
+    if (own !== lastShown) return;
+    const recipe = card?.usual_recipe ?? (await predictors.known()).recipe;
     controls = recipeControls({ ...recipe, sequence_length: report.max_tokens ?? recipe.sequence_length }, card, () => void ask());
     replace(body,
       controls.element,
-      fixes.element,
+      lengths.element,
+      fixesPlace,
       h("div", { class: "recipe no-print" },
         h("div", {}, h("label", { for: "forecast-threshold" }, "The score that the run must reach"), threshold),
         h("div", {}, h("label", { for: "cost-wasted" }, "Cost of a wasted run"), wasted),
@@ -206,7 +229,8 @@ export function forecastView(report: Report, { predictors, onPredictor, onForeca
     predictorChanged: () => void show(),
     setTrace(name, { readings: list, aside }) {
       held = { name, list, aside, plan: null, isBundled: false, isProxy: false };
-      void show();
+      // Where the form is not there yet it takes them up when it is.
+      if (controls) void takeUp().catch(() => null).then(ask);
     },
     async withReadings(name, list, plan, isBundled) {
       held = { name, list, aside: {}, plan, isBundled, isProxy: false };
@@ -215,7 +239,7 @@ export function forecastView(report: Report, { predictors, onPredictor, onForeca
       if (unfit) return { note: `Not used for the forecast: ${unfit}` };
       void ask();
       if (readings?.isProxy) return { note: "Used for the forecast as a smaller model's probe" };
-      const asked = request(report, readings);
+      const asked = request(asItIs(), readings);
       const [steps, { ended }] = await Promise.all([predictors.byStep(asked), predictors.forecast(asked)]);
       return { steps, threshold: asked.threshold, ended };
     },

@@ -18,7 +18,7 @@ fn lab() -> PathBuf {
 
 fn runs() -> Vec<RunRecord> {
     let mut reader = RunsReader::default();
-    for sweep in ["brief", "long", "main", "more", "unseen"] {
+    for sweep in ["brief", "long", "main", "more", "unseen", "unstable"] {
         let packed = std::fs::read(lab().join(format!("runs/{sweep}/runs.jsonl.gz"))).unwrap();
         let mut text = String::new();
         flate2::read::GzDecoder::new(packed.as_slice()).read_to_string(&mut text).unwrap();

@@ -24,6 +24,9 @@ pub struct DivergenceRow {
     pub out_of_fold_auc: Option<f64>,
     pub test_auc: Option<f64>,
     pub test_diverged: usize,
+    /// Among runs at rates above the usual ones alone, where the rate does not tell by itself.
+    pub high_rates_out_of_fold_auc: Option<f64>,
+    pub high_rates_test_auc: Option<f64>,
 }
 
 /// Readings beyond this are no early warning.
@@ -76,18 +79,22 @@ pub fn fit(
                 let knows = matches!(table.knowledge[*row], Knowledge::Plan | Knowledge::Clean);
                 knows && (table.step[*row] - step).abs() < 0.5
             };
-            let score = |table: &AnytimeTable, predicted: &[f64]| {
-                let rows: Vec<usize> = (0..table.run.len()).filter(|row| at(table, row)).collect();
+            let score = |table: &AnytimeTable, predicted: &[f64], high_rates_alone: bool| {
+                let is_meant = |row: &usize| !high_rates_alone || runs[table.run[*row]].is_unstable();
+                let rows: Vec<usize> =
+                    (0..table.run.len()).filter(|row| at(table, row)).filter(is_meant).collect();
                 let truth: Vec<bool> = rows.iter().map(|row| table.table.target[*row] > 0.5).collect();
                 let found: Vec<f64> = rows.iter().map(|row| predicted[*row]).collect();
                 (area_under_curve(&found, &truth), truth.iter().filter(|diverged| **diverged).count())
             };
-            let (test_auc, test_diverged) = score(&test, &predicted);
+            let (test_auc, test_diverged) = score(&test, &predicted, false);
             DivergenceRow {
                 depth: if step < 0.0 { "before any probe".into() } else { format!("step {step}") },
-                out_of_fold_auc: score(&train, &out_of_fold).0,
+                out_of_fold_auc: score(&train, &out_of_fold, false).0,
                 test_auc,
                 test_diverged,
+                high_rates_out_of_fold_auc: score(&train, &out_of_fold, true).0,
+                high_rates_test_auc: score(&test, &predicted, true).0,
             }
         })
         .collect();

@@ -300,17 +300,28 @@ pub fn screening(split: &SplitReport) -> String {
 
 pub fn divergence(split: &SplitReport) -> String {
     let Some(found) = &split.divergence else { return String::new() };
-    let mut rows =
-        vec![cells(&["Known", "area, training part out of fold", "area, test part", "diverged test runs"])];
+    let mut rows = vec![cells(&[
+        "Known",
+        "out of fold",
+        "test part",
+        "diverged test runs",
+        "high rates, out of fold",
+        "high rates, test part",
+    ])];
     rows.extend(found.by_depth.iter().map(|row| {
         vec![
             row.depth.clone(),
             optional(row.out_of_fold_auc, 3),
             optional(row.test_auc, 3),
             row.test_diverged.to_string(),
+            optional(row.high_rates_out_of_fold_auc, 3),
+            optional(row.high_rates_test_auc, 3),
         ]
     }));
-    let note = format!("{} of {} runs diverged. Area under the curve.", found.diverged_runs, found.runs);
+    let note = format!(
+        "{} of {} runs diverged. Area under the curve, of all runs and of those at rates above the usual ones.",
+        found.diverged_runs, found.runs
+    );
     table("Divergence foreseen", &note, &rows)
 }
 

@@ -101,6 +101,39 @@ fn from_records_to_a_forecast() {
 }
 
 #[test]
+fn what_diverges_is_learnt_from_few_runs_and_told_before_the_probe_has_gone_far() {
+    let mut runs = runs(120);
+    let rate = |run: &RunRecord| run.features.get("learning_rate");
+    for run in &mut runs {
+        if rate(run) > 2e-3 {
+            run.dataset.condition.insert("unstable".into(), 1.0);
+            run.diverged = rate(run) > 3e-3;
+        }
+    }
+    let diverged = runs.iter().filter(|run| run.diverged).count();
+    let built = build(&runs, &options(), |_, _| {}).unwrap();
+    let report = built.report.main.divergence.as_ref().unwrap();
+    assert_eq!((report.diverged_runs, report.runs), (diverged, 120));
+    let early = report.by_depth.iter().find(|row| row.depth == "step 20").unwrap();
+    assert!(early.out_of_fold_auc.unwrap() > 0.95, "{early:?}");
+    // Among high rates alone it is harder, and said apart.
+    let among = early.high_rates_out_of_fold_auc.unwrap();
+    assert!((0.6..=early.out_of_fold_auc.unwrap()).contains(&among), "{early:?}");
+    assert!(html_report(&built.report, &built.card).contains("high rates, out of fold"));
+    let predictor = Predictor::load(&built.onnx, |_| false).unwrap();
+    let told = |run: &RunRecord| {
+        let known = Known::of(run);
+        let forecast = predictor.forecast(&known.at(known.most(4), 4), &ForecastOptions::default()).unwrap();
+        forecast.divergence_probability.unwrap()
+    };
+    let mean = |diverged: bool| {
+        let all: Vec<f64> = runs.iter().filter(|run| run.diverged == diverged).map(told).collect();
+        all.iter().sum::<f64>() / all.len() as f64
+    };
+    assert!(mean(true) > 0.5 && mean(false) < 0.1, "{} {}", mean(true), mean(false));
+}
+
+#[test]
 fn what_cannot_be_built_is_refused() {
     let runs = runs(60);
     let refuse = |runs: &[RunRecord]| build(runs, &options(), |_, _| {}).unwrap_err();

@@ -31,6 +31,24 @@ pub struct DivergenceRow {
 
 /// Readings beyond this are no early warning.
 const DEEPEST_STEP: f64 = 35.0;
+/// What a rate does to a model, and what there was to lose. Diverged runs are few, and of all features their families are
+/// learnt: with families of the lab's training part held out, all features came to an area of 0.83 at step 20 among runs at
+/// high rates, these to 0.91.
+const TELLING: [&str; 13] = [
+    "learning_rate",
+    "total_steps",
+    "batch_size",
+    "warmup_share",
+    "schedule_is_constant",
+    "schedule_is_linear",
+    "lora_rank",
+    "lora_modules",
+    "probe_step",
+    "held_out_loss",
+    "held_out_loss_change",
+    "token_accuracy",
+    "initial_loss",
+];
 /// Below this many of either kind nothing can be learned.
 const FEWEST_OF_A_KIND: usize = 10;
 
@@ -43,7 +61,8 @@ pub fn fit(
     let target = |run: &RunRecord| Some(f64::from(u8::from(run.diverged)));
     let all = AnytimeTable::with(runs, target, options.split != "group").with_names(names);
     let early: Vec<usize> = (0..all.run.len()).filter(|row| all.step[*row] <= DEEPEST_STEP).collect();
-    let all = all.select(&early);
+    let mut all = all.select(&early);
+    all.table = all.table.without(|name| TELLING.contains(&name));
     let train = all.select(&all.rows_of(runs, &options.split, Part::Train));
     let test = all.select(&all.rows_of(runs, &options.split, Part::Test));
     let of_kind = |wanted: bool| {

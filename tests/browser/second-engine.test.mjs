@@ -45,7 +45,7 @@ test("both engines give the same on 10,000 rows, of a fitted predictor and of th
   const again = await checked();
   await again.page.click("#use-shipped");
   await again.page.waitForSelector("#forecast-score");
-  assert.match(await crossChecked(again.page), /^The same to 1e-9 on 10,000 drawn rows of each of 2 models in it/);
+  assert.match(await crossChecked(again.page), /^The same to 1e-9 on 10,000 drawn rows of each of 3 models in it/);
   assert.deepEqual(again.complaints, []);
   await again.context.close();
 });

@@ -63,7 +63,7 @@ fn the_shipped_predictor_and_what_it_carries_score_alike_by_both_engines() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../lab/predictors/tiny-exact-match.onnx");
     let found = compare(&std::fs::read(path).unwrap(), 1_000, 2).unwrap();
     assert!(found.largest_difference <= 1e-9, "{found:?}");
-    assert_eq!(found.models, 2);
+    assert_eq!(found.models, 3, "with its errors and divergence");
 }
 
 const BRANCHES: [Branch; 6] = [

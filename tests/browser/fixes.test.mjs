@@ -78,6 +78,19 @@ test("a switch forecasts the data as they are once mended, described anew", { ti
   await context.close();
 });
 
+test("two switches at once leave one check behind, of both", { timeout: 120_000 }, async () => {
+  const { context, page } = await opened();
+  const workers = page.workers().length;
+  await page.evaluate(() => {
+    for (const fix of ["drop_exact_duplicates", "drop_empty_answers"]) document.querySelector(`#what-if-${fix}`).click();
+  });
+  await says(page, /With these fixes 600 of 780 rows stay/);
+  await settled(page);
+  assert.equal((await shown(page)).forecast.score, natively(["--fix", "drop_exact_duplicates,drop_empty_answers"]).score);
+  assert.equal(page.workers().length, workers);
+  await context.close();
+});
+
 test("readings of a probe say nothing of mended data, and come back with the data as they are", { timeout: 120_000 }, async () => {
   const { context, page } = await opened();
   const path = join(stage.folder, "probe.trace");

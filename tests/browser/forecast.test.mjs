@@ -63,6 +63,9 @@ test("without a predictor the page says so; with one it forecasts what the comma
   const here = JSON.parse(await downloadText(page, "#save-forecast"));
   assert.deepEqual(here.forecast, Object.fromEntries(Object.entries(natively).filter(([name]) => name !== "what_if" && name !== "ended")));
   assert.deepEqual(here.what_if, natively.what_if);
+  const outlook = (await page.innerText("#outlook")).replaceAll(/\s+/g, " ");
+  assert.ok(natively.outlook.with_more.length >= 2);
+  for (const { words, half_width_points: points } of natively.outlook.with_more) assert.ok(outlook.includes(`${words} ±${Math.round(points)} `), `${words}: ${outlook}`);
   assert.ok((await page.locator(".reasons li").count()) >= 4);
   await page.locator(".reasons summary >> nth=0").click();
   assert.ok((await page.locator(".reasons details[open] p").count()) >= 1);

@@ -2,6 +2,7 @@
 
 pub mod crash;
 pub mod daemon;
+pub mod fitted;
 pub mod hub;
 pub mod lab;
 #[cfg(unix)]

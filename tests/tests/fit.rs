@@ -40,7 +40,7 @@ fn from_records_to_a_forecast() {
     assert!(report.blind.len() >= 3 && report.stopping.is_some() && report.screening.len() >= 3);
     let floor = built.report.noise_floor.unwrap();
     assert!((floor / synthetic::SEED_NOISE_POINTS - 1.0).abs() < 0.3, "{floor}");
-    assert!(built.card.risk.is_some() && built.card.calibration.is_some());
+    assert!(built.card.risks.len() >= 2 && built.card.calibration.is_some());
     let page = html_report(&built.report, &built.card);
     assert!(page.contains("Synthetic runs") && page.matches("<svg").count() >= 5);
     assert!(!page.contains("NaN"));

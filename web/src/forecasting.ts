@@ -31,6 +31,8 @@ export interface Forecast {
   divergence_probability: number | null;
   regime: string | null;
   next_probe_steps: number | null;
+  /** How far it may be off, and would be if more were known; null where nothing more can be, or nothing is told. */
+  outlook: { half_width_points: number; with_more: { more: string; words: string; half_width_points: number }[] } | null;
   notes: string[];
 }
 
@@ -116,6 +118,8 @@ export interface PhaseMap {
   decay: number;
   decay_interval: [number, number];
   regime: string;
+  /** Without them a probe tells little, whatever the noise. */
+  reads_clean_rows: boolean;
   most_floor_points: number;
   most_decay: number;
   /** What the digits of `cells` stand for; rows from the smallest decay on. */

@@ -13,6 +13,8 @@ export interface Described {
 
 export class Redescriber {
   private client: CheckClient | null = null;
+  /** Counts what was asked or stopped: what is late has another number. */
+  private turn = 0;
   private giveWay: (failure: Failure) => void = () => undefined;
   private readonly known = new Map<string, Described>();
 
@@ -31,23 +33,33 @@ export class Redescriber {
     if (known) return known;
     this.giveWay({ what: "Other rows were to be described first", where: "", todo: "", details: "" });
     this.stop();
-    const { file, changes } = chosen.length ? await this.mended(fixes) : { file: this.request().file, changes: null };
-    const report = await new Promise<Report>((resolve, reject) => {
+    const own = this.turn;
+    return new Promise((resolve, reject) => {
       this.giveWay = reject;
+      this.begin(own, fixes, chosen.length > 0, tokenizer, onShare).then((described) => {
+        if (own !== this.turn) return;
+        this.stop();
+        this.known.set(key, described);
+        resolve(described);
+      }, reject);
+    });
+  }
+
+  /** Never ends where its turn was over before its rows were written. */
+  private async begin(own: number, fixes: Fixes, mends: boolean, tokenizer: File | null, onShare: (share: number) => void): Promise<Described> {
+    const { file, changes } = mends ? await this.mended(fixes) : { file: this.request().file, changes: null };
+    return new Promise((resolve, reject) => {
+      if (own !== this.turn) return;
       this.client = new CheckClient({
         onCatalogue: () => undefined,
         onProgress: ({ bytes, totalBytes }) => onShare(totalBytes > 0 ? bytes / totalBytes : 0),
-        onReport: ({ json }) => resolve(JSON.parse(json) as Report),
+        onReport: ({ json }) => resolve({ report: JSON.parse(json) as Report, changes }),
         onAdvice: () => undefined,
         onFailure: reject,
       });
       const asked = this.request();
       this.client.check({ ...asked, file, tokenizer: tokenizer ?? asked.tokenizer });
     });
-    this.stop();
-    const described = { report, changes };
-    this.known.set(key, described);
-    return described;
   }
 
   private async mended(fixes: Fixes): Promise<{ file: File; changes: ChangeList }> {
@@ -58,6 +70,7 @@ export class Redescriber {
   }
 
   stop(): void {
+    this.turn += 1;
     this.client?.stop();
     this.client = null;
     this.giveWay = () => undefined;

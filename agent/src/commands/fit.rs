@@ -74,6 +74,9 @@ pub struct Fit {
     /// Also try learners that cannot be explained exactly, to know what they would gain
     #[arg(long)]
     compare: bool,
+    /// Three fits for each state of knowledge instead of a search, and one split in the report: for a first look
+    #[arg(long, conflicts_with_all = ["compare", "recalibrate"])]
+    quick: bool,
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Adjust this predictor by the runs instead of fitting a new one
@@ -82,7 +85,7 @@ pub struct Fit {
     /// Fit nothing: tell how far this predictor's forecasts are off on the runs, by what is known and by family of
     /// tasks. Runs that it has learnt from flatter it
     #[arg(long, value_name = "P.onnx", conflicts_with_all = [
-        "out", "report", "split", "target", "coverage", "transfer", "table", "compare", "recalibrate", "note",
+        "out", "report", "split", "target", "coverage", "transfer", "table", "compare", "quick", "recalibrate", "note",
     ])]
     judge: Option<PathBuf>,
     /// Print the result as JSON
@@ -135,6 +138,7 @@ pub fn run(arguments: &Fit) -> Result<Answer> {
         data_note: arguments.note.clone(),
         transfer_runs,
         compare: arguments.compare,
+        quick: arguments.quick,
     };
     let bar = progress_bar();
     let built = build(&runs, &options, |done, of| {
@@ -148,7 +152,7 @@ pub fn run(arguments: &Fit) -> Result<Answer> {
     });
     bar.finish_and_clear();
     let mut built = built.with_context(told)?;
-    if arguments.report.is_some() {
+    if arguments.report.is_some() && !arguments.quick {
         built.report.other = other_split(&runs, &options);
     }
     files::write_atomically(out, &built.onnx)?;

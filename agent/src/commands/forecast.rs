@@ -420,6 +420,15 @@ pub fn text(forecast: &predictor::Forecast, vector: &FeatureVector, changes: &[W
     if let Some(step) = forecast.next_probe_steps {
         lines.push(format!("the next reading worth its price is at step {step}"));
     }
+    if let Some(outlook) = &forecast.outlook {
+        lines.push(format!(
+            "{:.0} % of runs end within ±{:.1} points of their forecast as it is; expected",
+            100.0 * forecast.coverage.unwrap_or(f64::NAN),
+            outlook.half_width_points
+        ));
+        let further = outlook.with_more.iter();
+        lines.extend(further.map(|more| format!("  ±{:3.0}  {}", more.half_width_points, more.words)));
+    }
     lines.extend(forecast.notes.iter().map(|note| format!("note: {note}")));
     lines.join("\n")
 }

@@ -17,6 +17,12 @@ impl PowerLaw {
     /// that a start with large values does not decide alone. Then the grid is halved around the best. `None`
     /// with fewer than three points.
     pub fn fit(points: &[(f64, f64)]) -> Option<Self> {
+        // An offset beyond the points is no different from a straight line.
+        Self::fit_within(points, 2.0 * points.iter().map(|point| point.0).fold(1.0, f64::max))
+    }
+
+    /// With an offset of at most this.
+    pub fn fit_within(points: &[(f64, f64)], most_offset: f64) -> Option<Self> {
         if points.len() < 3 {
             return None;
         }
@@ -28,9 +34,8 @@ impl PowerLaw {
             });
             non_negative_pair(rows)
         };
-        // In logarithms; a decay above 4 or an offset beyond the points is no different from a straight line.
-        let farthest = points.iter().map(|point| point.0).fold(1.0, f64::max);
-        let limits = [(libm::log(0.05), libm::log(4.0)), (0.0, libm::log(2.0 * farthest))];
+        // In logarithms; a decay above 4 is no different from a straight line.
+        let limits = [(libm::log(0.05), libm::log(4.0)), (0.0, libm::log(most_offset.max(1.0)))];
         let mut centre = limits.map(|(low, high)| f64::midpoint(low, high));
         let mut reach = limits.map(|(low, high)| (high - low) / 2.0);
         let mut best: Option<(f64, Self)> = None;

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::conformal::Calibration;
+use super::course::Course;
 use super::fit::Metrics;
 use super::model::Model;
-use super::risk::RiskFit;
+use super::risk::{RiskFit, StepPrice, Terms};
 use super::staged::{Gate, Staged};
 use crate::features::FeatureVector;
 use crate::hash;
@@ -48,7 +49,9 @@ pub struct Card {
     /// How much wider intervals must be for a base model that is not among the above, where that was measured.
     pub transfer_widening: Option<f64>,
     pub calibration: Option<Calibration>,
-    pub risk: Option<RiskFit>,
+    /// How the error falls with depth, for each kind of probe that the runs tell of.
+    #[serde(default)]
+    pub risks: BTreeMap<Course, RiskFit>,
     /// Squared points of error that a probe step must remove to be worth taking, where nobody says otherwise:
     /// chosen so that stopping early costs little accuracy.
     pub step_price: Option<f64>,
@@ -74,7 +77,7 @@ pub struct StageCard {
     pub name: String,
     pub rows: usize,
     pub learner: String,
-    /// Mean over the training rows, out of fold, in squared points.
+    /// Mean out of fold in squared points, as if all training runs were in this state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub squared_error: Option<f64>,
     /// Of the features that the stage reads.
@@ -101,6 +104,8 @@ pub struct Outside {
     pub high: f64,
 }
 
+/// Where nobody says.
+const GUESSED_STEP_PRICE: StepPrice = StepPrice(0.02);
 /// How far a value may lie beyond what was seen, as a share of the seen range.
 const RANGE_MARGIN: f64 = 0.1;
 /// Self-check rows for each stage.
@@ -120,6 +125,30 @@ impl Card {
     /// are what this predictor knows only in its tokens.
     pub fn knows_bundled_model(&self) -> bool {
         self.base_models.iter().any(|model| model.name == BUNDLED_MODEL)
+    }
+
+    /// Where nothing is known of a kind of probe, one that reads clean rows stands for it.
+    pub fn risk_along(&self, course: Course) -> Option<&RiskFit> {
+        self.risks.get(&course).or_else(|| self.risks.get(&Course::CleanRows))
+    }
+
+    /// The mean squared error of runs of which as much is known as of this one.
+    pub(super) fn usual_squared_error(&self, stage: usize, course: Course, probe_step: f64) -> Option<f64> {
+        let by_depth = |step| Some(self.risk_along(course)?.curve.at(step));
+        if probe_step.is_nan() {
+            self.stages[stage].squared_error.or(by_depth(0.0))
+        } else {
+            by_depth(probe_step)
+        }
+    }
+
+    /// `price`: the user's, where there is one.
+    pub fn terms(&self, price: Option<StepPrice>) -> Terms {
+        Terms {
+            price: price.or(self.step_price.map(StepPrice)).unwrap_or(GUESSED_STEP_PRICE),
+            first_depth: self.depths.iter().copied().find(|depth| *depth > 0.0).unwrap_or(1.0),
+            tolerated_error_points: self.noise_floor_points.unwrap_or(1.0),
+        }
     }
 
     /// An answer of the trees, held to the range of possible scores.

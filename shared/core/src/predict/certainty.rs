@@ -1,14 +1,47 @@
-//! What clean evaluation rows are worth to a candidate's probe, in points of interval: with them and without.
+//! How far a forecast may be off, and would be if more were known: evaluation rows, what the base model scores, a smaller
+//! model's probe, an own one. What is not known yet is expected to leave the share of the squared error that it leaves in
+//! the mean of the runs that the predictor was fitted on.
 
 use serde::Serialize;
 
+use super::card::Card;
+use super::course::Course;
 use super::predictor::{Predictor, PredictorError};
-use crate::features::{self, FeatureVector, Group};
-use crate::runs::{Knowledge, Known, needs_clean_rows};
+use crate::features::FeatureVector;
+use crate::runs::{FINISHED, Knowledge, Known, OF_THE_ROWS};
 
-/// Where no probe was made yet: as deep as one usually goes.
+/// As deep as a probe usually goes.
 const USUAL_STEPS: f64 = 100.0;
+const BASE_SCORE: &str = "base_score";
+const OF_A_PROXY: [&str; 2] = ["proxy_held_out_loss", "proxy_eval_score"];
 
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Outlook {
+    /// Of the interval as it is, before it is held to the possible scores.
+    pub half_width_points: f64,
+    /// From what is soon at hand to what takes a run.
+    pub with_more: Vec<WithMore>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct WithMore {
+    pub more: More,
+    pub words: String,
+    pub half_width_points: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum More {
+    EvaluationRows,
+    BaseScore,
+    SmallerModelsProbe,
+    SmallerModelsRun,
+    ProbeWithoutCleanRows,
+    Probe,
+}
+
+/// What clean evaluation rows are worth to a candidate's probe: with them and without.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Certainty {
     pub coverage: f64,
@@ -22,67 +55,155 @@ pub struct Certainty {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct HalfWidth {
     pub points: f64,
-    /// By the readings of this very probe. Else what could not be read yet is as in the median of the runs that the
-    /// predictor was fitted on.
+    /// By the readings of this very probe. Else it is expected.
     pub measured: bool,
 }
 
 impl Predictor {
-    /// `None` where the predictor does not tell the two apart, or tells nothing of its errors.
-    pub fn certainty(&self, known: &Known<'_>) -> Result<Option<Certainty>, PredictorError> {
-        let Some((card, calibration)) =
-            self.card.as_ref().and_then(|card| Some((card, card.calibration.as_ref()?)))
-        else {
-            return Ok(None);
-        };
-        let seen = known.readings.len();
-        let deepest = card.depths.iter().copied().filter(|depth| *depth <= USUAL_STEPS).fold(0.0, f64::max);
-        let step = known.readings.last().map_or(deepest, |reading| reading.step as f64);
-        let has_readings = seen > 0;
-        let has_clean = known.most(seen).has_clean_probe();
-        let mut without = known.at(Knowledge::Blind, seen);
-        let mut with = known.at(Knowledge::Clean, seen);
-        if !has_readings {
-            without.set("probe_step", step);
-            with.set("probe_step", step);
-            self.fill(&mut without, &|name| !needs_clean_rows(name) && is_dynamic(name));
-            self.fill(&mut with, &is_dynamic);
-        }
-        if !has_clean {
-            self.fill(&mut with, &needs_clean_rows);
-        }
-        let (Some((stage, points)), Some((other, points_without))) =
-            (self.half_width(&with)?, self.half_width(&without)?)
-        else {
-            return Ok(None);
-        };
-        Ok((stage != other).then_some(Certainty {
-            coverage: calibration.coverage,
-            step,
-            with: HalfWidth { points, measured: has_clean },
-            without: HalfWidth { points: points_without, measured: has_readings },
-        }))
+    /// `None` where the card tells nothing of its errors, or nothing more can be known.
+    pub(super) fn outlook(
+        &self,
+        row: &[f64],
+        vector: &FeatureVector,
+        half_width_points: f64,
+    ) -> Option<Outlook> {
+        let card = self.card.as_ref()?;
+        let stage = self.model.gate.stage_of(row);
+        let probe_step = vector.get("probe_step");
+        let now = card.usual_squared_error(stage, Course::of(vector), probe_step)?;
+        let further =
+            if probe_step.is_nan() { self.before_any_probe(card, row, vector) } else { along(card, vector) };
+        let with_more: Vec<WithMore> = further
+            .into_iter()
+            .filter(|(_, _, squared_error)| *squared_error < now)
+            .map(|(more, words, squared_error)| WithMore {
+                more,
+                words,
+                half_width_points: half_width_points * (squared_error / now).sqrt(),
+            })
+            .collect();
+        (!with_more.is_empty()).then_some(Outlook { half_width_points, with_more })
     }
 
-    /// Medians for what is missing.
-    fn fill(&self, vector: &mut FeatureVector, wanted: &dyn Fn(&str) -> bool) {
-        for seen in self.card.iter().flat_map(|card| &card.features) {
-            if wanted(&seen.name) && vector.get(&seen.name).is_nan() && seen.median.is_finite() {
-                vector.set(&seen.name, seen.median);
-            }
+    /// What could be known next, in words, and the squared error that it usually leaves.
+    fn before_any_probe(&self, card: &Card, row: &[f64], vector: &FeatureVector) -> Vec<(More, String, f64)> {
+        let tells = |name: &str| vector.get(name).is_finite();
+        let has_rows = tells(OF_THE_ROWS) || tells(BASE_SCORE) || tells(FINISHED);
+        let and_rows = if has_rows { "" } else { " and evaluation rows" };
+        let with = |told: &[&str]| self.usually_with(card, row, told);
+        let mut further = Vec::new();
+        let mut offer = |more, words: String, squared_error: Option<f64>| {
+            further.extend(squared_error.map(|squared_error| (more, words, squared_error)));
+        };
+        if !has_rows {
+            offer(More::EvaluationRows, "with evaluation rows at hand".into(), with(&[OF_THE_ROWS]));
         }
+        if !tells(BASE_SCORE) {
+            let words = "with the base model's score on evaluation rows".into();
+            offer(More::BaseScore, words, with(&[OF_THE_ROWS, BASE_SCORE]));
+        }
+        if !tells(OF_A_PROXY[1]) {
+            let words = format!("with a smaller model's probe{and_rows}");
+            offer(More::SmallerModelsProbe, words, with(&[OF_THE_ROWS, OF_A_PROXY[0], OF_A_PROXY[1]]));
+        }
+        if let Some(depth) = deepest(card, vector) {
+            if !has_rows {
+                let words = format!("after {depth:.0} steps of a probe without evaluation rows");
+                offer(More::ProbeWithoutCleanRows, words, after(card, Course::WithoutCleanRows, depth));
+            }
+            let course = if tells(FINISHED) { Course::BesideFinishedRun } else { Course::CleanRows };
+            let that_reads = if has_rows { "" } else { " that reads evaluation rows" };
+            let words = format!("after {depth:.0} steps of a probe{that_reads}");
+            offer(More::Probe, words, after(card, course, depth));
+        }
+        if !tells(FINISHED) {
+            let words = "with a smaller model's finished run, scored on evaluation rows".into();
+            let told = [OF_THE_ROWS, OF_A_PROXY[0], OF_A_PROXY[1], FINISHED];
+            offer(More::SmallerModelsRun, words, with(&told));
+        }
+        further
+    }
+
+    /// `None` where it would make no difference to the predictor.
+    fn usually_with(&self, card: &Card, row: &[f64], told: &[&str]) -> Option<f64> {
+        let mut row = row.to_vec();
+        let before = self.model.gate.stage_of(&row);
+        let is_told = |index: &usize| told.contains(&self.names[*index].as_str()) && row[*index].is_nan();
+        let missing: Vec<usize> = (0..row.len()).filter(is_told).collect();
+        for index in missing {
+            // That it is known decides which part answers, not what it is.
+            row[index] = 0.0;
+        }
+        let stage = self.model.gate.stage_of(&row);
+        if stage == before { None } else { card.stages[stage].squared_error }
+    }
+
+    /// `None` where the predictor does not tell the two apart, or tells nothing of its errors.
+    pub fn certainty(&self, known: &Known<'_>) -> Result<Option<Certainty>, PredictorError> {
+        let seen = known.readings.len();
+        let now = known.at(known.most(seen), seen);
+        let (Some(card), Some((stage, points))) = (self.card.as_ref(), self.half_width(&now)?) else {
+            return Ok(None);
+        };
+        let Some(coverage) = card.calibration.as_ref().map(|calibration| calibration.coverage) else {
+            return Ok(None);
+        };
+        let deepest = card.depths.iter().copied().filter(|depth| *depth <= USUAL_STEPS).fold(0.0, f64::max);
+        let step = known.readings.last().map_or(deepest, |reading| reading.step as f64);
+        let usual = card.usual_squared_error(stage, Course::of(&now), now.get("probe_step"));
+        let expected = |course: Course| {
+            let share = after(card, course, step)? / usual?;
+            Some(HalfWidth { points: points * share.sqrt(), measured: false })
+        };
+        let read = |knowledge: Knowledge| -> Result<Option<HalfWidth>, PredictorError> {
+            let found = self.half_width(&known.at(knowledge, seen))?;
+            Ok(found.map(|(_, points)| HalfWidth { points, measured: true }))
+        };
+        let with = if known.most(seen).has_clean_probe() {
+            read(Knowledge::Clean)?
+        } else {
+            expected(Course::CleanRows)
+        };
+        let without = if seen > 0 { read(Knowledge::Blind)? } else { expected(Course::WithoutCleanRows) };
+        Ok(with.zip(without).map(|(with, without)| Certainty { coverage, step, with, without }))
     }
 
     fn half_width(&self, vector: &FeatureVector) -> Result<Option<(usize, f64)>, PredictorError> {
         let row = self.row(vector)?;
         let stage = self.model.gate.stage_of(&row);
         let transfer = self.transfer(vector);
-        let score = self.shown(self.model.predict(&row));
-        let calibrated = self.calibrated(&row, stage, score, transfer.as_ref());
+        let calibrated = self.calibrated(&row, stage, self.answer(&row), transfer.as_ref());
         Ok(calibrated.map(|(calibration, error)| (stage, calibration.factor * error)))
     }
 }
 
-fn is_dynamic(name: &str) -> bool {
-    needs_clean_rows(name) || features::find(name).is_some_and(|feature| feature.group == Group::Dynamic)
+/// The probe that was made, gone on with, and what it could have read.
+fn along(card: &Card, vector: &FeatureVector) -> Vec<(More, String, f64)> {
+    let (course, step) = (Course::of(vector), vector.get("probe_step"));
+    let mut further = Vec::new();
+    if course == Course::WithoutCleanRows {
+        let read = after(card, Course::CleanRows, step);
+        let words = format!("had the {step:.0} steps read evaluation rows");
+        further.extend(read.map(|squared_error| (More::EvaluationRows, words, squared_error)));
+    }
+    if let Some(depth) = deepest(card, vector).filter(|depth| *depth > step) {
+        let more = match course {
+            Course::WithoutCleanRows => More::ProbeWithoutCleanRows,
+            Course::CleanRows | Course::BesideFinishedRun => More::Probe,
+        };
+        let words = format!("after {depth:.0} steps of the probe");
+        further.extend(after(card, course, depth).map(|squared_error| (more, words, squared_error)));
+    }
+    further
+}
+
+fn after(card: &Card, course: Course, probe_step: f64) -> Option<f64> {
+    Some(card.risks.get(&course)?.curve.at(probe_step))
+}
+
+/// Where a usual probe ends; none where the whole run is hardly longer.
+fn deepest(card: &Card, vector: &FeatureVector) -> Option<f64> {
+    let total_steps = vector.get("total_steps");
+    let is_within = |depth: &f64| *depth <= USUAL_STEPS && (total_steps.is_nan() || *depth < total_steps);
+    card.depths.iter().copied().filter(is_within).next_back().filter(|depth| *depth > 0.0)
 }

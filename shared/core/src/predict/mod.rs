@@ -6,6 +6,7 @@ pub mod card;
 pub mod certainty;
 pub mod changes;
 pub mod conformal;
+pub mod course;
 pub mod expression;
 pub mod fit;
 pub mod model;

@@ -3,16 +3,22 @@
 
 use serde::Serialize;
 
-use super::risk::{Regime, RiskCurve, RiskFit, StepPrice};
+use super::course::Course;
+use super::predictor::{ForecastOptions, Predictor, PredictorError};
+use super::risk::{Regime, RiskCurve, RiskFit, Terms};
+use crate::features::FeatureVector;
 
 #[derive(Debug, Clone, PartialEq)]
 pub struct Phase {
+    /// Of the candidate itself, should it be probed.
     pub curve: RiskCurve,
+    pub course: Course,
+    /// What is left to it now, and the step it was read at.
+    pub squared_error: f64,
+    probe_step: f64,
     floor_interval: (f64, f64),
     decay_interval: (f64, f64),
-    pub price: StepPrice,
-    first_depth: f64,
-    tolerated_error_points: f64,
+    terms: Terms,
 }
 
 /// The plane as it is drawn; both axes begin at 0.
@@ -24,6 +30,8 @@ pub struct PhaseMap {
     pub decay: f64,
     pub decay_interval: (f64, f64),
     pub regime: Regime,
+    /// Without them a probe tells little, whatever the noise.
+    pub reads_clean_rows: bool,
     pub most_floor_points: f64,
     pub most_decay: f64,
     /// What the digits of `cells` stand for.
@@ -36,25 +44,41 @@ const COLUMNS: usize = 96;
 const ROWS: usize = 48;
 const REGIMES: [Regime; 3] = [Regime::StaticSufficient, Regime::DynamicCritical, Regime::NoiseDominant];
 
+/// Where a candidate stands.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Standing {
+    pub course: Course,
+    /// 0 before any probe.
+    pub probe_step: f64,
+    /// What is left to it.
+    pub squared_error: f64,
+    /// What is left in the mean to runs of which as much is known.
+    pub usual_squared_error: f64,
+}
+
 impl Phase {
-    /// `squared_error`: what is left to this candidate after `probe_step`; the curve of all runs is scaled to it.
-    pub fn new(
-        risk: &RiskFit,
-        probe_step: f64,
-        squared_error: f64,
-        price: StepPrice,
-        first_depth: f64,
-        tolerated_error_points: f64,
-    ) -> Self {
-        let share = squared_error / risk.curve.at(probe_step);
+    /// The curve of all runs is scaled to what is left to this one.
+    pub fn new(risk: &RiskFit, standing: Standing, terms: Terms) -> Self {
+        let share = standing.squared_error / standing.usual_squared_error;
         Self {
-            curve: risk.curve.through(probe_step, squared_error),
+            curve: risk.curve.scaled(share),
+            course: standing.course,
+            squared_error: standing.squared_error,
+            probe_step: standing.probe_step,
             floor_interval: (share * risk.floor_interval.0, share * risk.floor_interval.1),
             decay_interval: risk.decay_interval,
-            price,
-            first_depth,
-            tolerated_error_points,
+            terms,
         }
+    }
+
+    /// The share of the squared error that a probe until there is expected to remove. Before any probe a file leaves more
+    /// open than step 0 does, where the base model has answered already.
+    pub fn removed_until(&self, probe_step: f64) -> f64 {
+        (1.0 - self.curve.at(probe_step) / self.squared_error).max(0.0)
+    }
+
+    pub fn next_probe_step(&self, depths: &[f64]) -> Option<f64> {
+        self.curve.next_probe_step(self.probe_step, self.squared_error, depths, self.terms.price)
     }
 
     pub fn regime(&self) -> Regime {
@@ -68,7 +92,7 @@ impl Phase {
             1.2 * points(self.floor_interval.1),
             1.2 * points(self.curve.floor),
             3.0 * points(self.curve.reducible(0.0)),
-            1.2 * self.tolerated_error_points,
+            1.2 * self.terms.tolerated_error_points,
         ]
         .into_iter()
         .fold(1.0, f64::max);
@@ -93,6 +117,7 @@ impl Phase {
             decay: self.curve.decay,
             decay_interval: self.decay_interval,
             regime: self.regime(),
+            reads_clean_rows: self.course != Course::WithoutCleanRows,
             most_floor_points,
             most_decay,
             regimes: REGIMES,
@@ -101,13 +126,51 @@ impl Phase {
     }
 
     fn regime_of(&self, curve: &RiskCurve) -> Regime {
-        curve.regime(self.price, self.first_depth, self.tolerated_error_points)
+        curve.regime(self.terms)
+    }
+}
+
+impl Predictor {
+    /// Where the candidate stands on the phase diagram; none where the card tells nothing of what a probe is worth.
+    pub fn phase(
+        &self,
+        vector: &FeatureVector,
+        options: &ForecastOptions,
+    ) -> Result<Option<Phase>, PredictorError> {
+        Ok(self.phase_of(&self.row(vector)?, vector, options))
+    }
+
+    pub(super) fn phase_of(
+        &self,
+        row: &[f64],
+        vector: &FeatureVector,
+        options: &ForecastOptions,
+    ) -> Option<Phase> {
+        let card = self.card.as_ref()?;
+        let (course, stage) = (Course::of(vector), self.model.gate.stage_of(row));
+        let probe_step = vector.get("probe_step");
+        let usual_squared_error = card.usual_squared_error(stage, course, probe_step)?;
+        let squared_error = match &card.calibration {
+            Some(calibration) => {
+                let error = self.expected_error(row, self.answer(row));
+                error.map(|error| error * error * calibration.stages[stage].mean_square())
+            }
+            None => None,
+        };
+        let standing = Standing {
+            course,
+            probe_step: if probe_step.is_nan() { 0.0 } else { probe_step },
+            squared_error: squared_error.unwrap_or(usual_squared_error),
+            usual_squared_error,
+        };
+        Some(Phase::new(card.risk_along(course)?, standing, card.terms(options.step_price)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::predict::risk::StepPrice;
 
     fn phase(floor: f64, decay: f64, squared_error: f64) -> Phase {
         let curve = RiskCurve { floor, scale: 60.0, offset_steps: 4.0, decay };
@@ -115,10 +178,19 @@ mod tests {
             curve,
             floor_interval: (0.8 * floor, 1.2 * floor),
             decay_interval: (0.8 * decay, 1.2 * decay),
+            scale_interval: None,
+            offset_interval: None,
             points: Vec::new(),
             runs: 40,
         };
-        Phase::new(&risk, 10.0, squared_error, StepPrice(0.01), 5.0, 1.0)
+        let usual_squared_error = curve.at(10.0);
+        let standing =
+            Standing { course: Course::CleanRows, probe_step: 10.0, squared_error, usual_squared_error };
+        Phase::new(
+            &risk,
+            standing,
+            Terms { price: StepPrice(0.01), first_depth: 5.0, tolerated_error_points: 1.0 },
+        )
     }
 
     #[test]

@@ -10,9 +10,9 @@ use thiserror::Error;
 use super::card::{
     CARD_KEY, CARD_VERSION, Card, DIVERGENCE_MODEL_KEY, ERROR_MODEL_KEY, Outside, from_base64,
 };
+use super::certainty::Outlook;
 use super::conformal::StageCalibration;
 use super::onnx::{self, OnnxError, OnnxModel};
-use super::phase::Phase;
 use super::risk::{Regime, StepPrice};
 use super::scorer::Scorer;
 use super::shap::Explainer;
@@ -94,6 +94,7 @@ pub struct Forecast {
     pub divergence_probability: Option<f64>,
     pub regime: Option<Regime>,
     pub next_probe_steps: Option<f64>,
+    pub outlook: Option<Outlook>,
     pub notes: Vec<String>,
 }
 
@@ -117,8 +118,6 @@ pub struct WhatIf {
 /// Attribution of holding a forecast to the range of possible scores.
 pub const RANGE_LIMIT: &str = "range limit";
 const SAMPLED_ORDERS: usize = 200;
-/// Where the card does not say.
-const GUESSED_STEP_PRICE: f64 = 0.02;
 /// For a base model that the predictor does not know, where the card has not measured it.
 const GUESSED_WIDENING: f64 = 2.0;
 
@@ -233,6 +232,7 @@ impl Predictor {
             divergence_probability: self.divergence_probability(&row),
             regime: None,
             next_probe_steps: None,
+            outlook: None,
             notes: Vec::new(),
         };
         self.add_uncertainty(&row, stage, vector, options, &mut forecast);
@@ -265,6 +265,10 @@ impl Predictor {
         }
         answers.sort_by(|a, b| b.in_distribution.cmp(&a.in_distribution).then(b.gain.total_cmp(&a.gain)));
         Ok(answers)
+    }
+
+    pub(super) fn answer(&self, row: &[f64]) -> f64 {
+        self.shown(self.predict(row))
     }
 
     /// An answer of the trees, held to the range of possible scores. Errors are those of what is shown: an interval
@@ -349,14 +353,16 @@ impl Predictor {
         // Behind the end of a short run there is nothing to read.
         let is_within = |depth: &f64| total_steps.is_nan() || *depth < total_steps;
         let depths: Vec<f64> = card.depths.iter().copied().filter(is_within).collect();
-        if let Some(phase) = self.phase_of(row, stage, score, probe_step, options) {
+        let phase = self.phase_of(row, vector, options);
+        if let Some(phase) = &phase {
             forecast.regime = Some(phase.regime());
-            forecast.next_probe_steps = phase.curve.next_probe_step(step, &depths, phase.price);
+            forecast.next_probe_steps = phase.next_probe_step(&depths);
         }
         let Some((calibrated, error)) = self.calibrated(row, stage, score, forecast.transfer.as_ref()) else {
             return;
         };
         let half_width = calibrated.factor * error;
+        forecast.outlook = self.outlook(row, vector, half_width);
         let (low, high) = card.score_range;
         forecast.interval = Some(((score - half_width).max(low), (score + half_width).min(high)));
         forecast.coverage = card.calibration.as_ref().map(|calibration| calibration.coverage);
@@ -376,8 +382,7 @@ impl Predictor {
             let longer: Vec<LongerProbe> = ahead
                 .iter()
                 .filter_map(|depth| {
-                    let removed = self.removed_by(stage, probe_step, *depth)?;
-                    let revealed_points = deviation * removed.sqrt();
+                    let revealed_points = deviation * phase.as_ref()?.removed_until(*depth).sqrt();
                     Some(LongerProbe { revealed_points, price: step_cost * (depth - step) })
                 })
                 .collect();
@@ -400,51 +405,6 @@ impl Predictor {
         let error = self.expected_error(row, score)?;
         Some((&calibration.stages[stage], error * transfer.map_or(1.0, |transfer| transfer.interval_widened)))
     }
-
-    /// Where the candidate stands on the phase diagram; none where the card tells nothing of what a probe is worth.
-    pub fn phase(
-        &self,
-        vector: &FeatureVector,
-        options: &ForecastOptions,
-    ) -> Result<Option<Phase>, PredictorError> {
-        let row = self.row(vector)?;
-        let stage = self.model.gate.stage_of(&row);
-        let score = self.shown(self.predict(&row));
-        Ok(self.phase_of(&row, stage, score, vector.get("probe_step"), options))
-    }
-
-    fn phase_of(
-        &self,
-        row: &[f64],
-        stage: usize,
-        score: f64,
-        probe_step: f64,
-        options: &ForecastOptions,
-    ) -> Option<Phase> {
-        let card = self.card.as_ref()?;
-        let risk = card.risk.as_ref()?;
-        let step = if probe_step.is_nan() { 0.0 } else { probe_step };
-        let squared_error = match (&card.calibration, self.expected_error(row, score)) {
-            (Some(calibration), Some(error)) => error * error * calibration.stages[stage].mean_square(),
-            _ => risk.curve.at(step),
-        };
-        let price = options.step_price.unwrap_or(StepPrice(card.step_price.unwrap_or(GUESSED_STEP_PRICE)));
-        let first = card.depths.iter().copied().find(|depth| *depth > 0.0).unwrap_or(1.0);
-        let tolerated = card.noise_floor_points.unwrap_or(1.0);
-        Some(Phase::new(risk, step, squared_error, price, first, tolerated))
-    }
-
-    /// The share of a candidate's squared error that a probe until there is expected to remove. Before any probe a file
-    /// leaves more open than step 0 does, where the base model has answered already.
-    fn removed_by(&self, stage: usize, probe_step: f64, until: f64) -> Option<f64> {
-        let card = self.card.as_ref()?;
-        let curve = card.risk.as_ref()?.curve;
-        let now = match card.stages[stage].squared_error {
-            Some(squared_error) if probe_step.is_nan() => squared_error,
-            _ => curve.at(if probe_step.is_nan() { 0.0 } else { probe_step }),
-        };
-        Some((1.0 - curve.at(until) / now).max(0.0))
-    }
 }
 
 /// The bounds keep an interval from vanishing or exploding where the error model must extrapolate.
@@ -466,7 +426,13 @@ fn inner_model(file: &OnnxModel, key: &str, features: usize) -> Result<Option<St
 }
 
 fn read_card(text: &str) -> Result<Card, PredictorError> {
-    let card: Card = serde_json::from_str(text).map_err(|error| PredictorError::Card(error.to_string()))?;
+    let unreadable = |error: serde_json::Error| PredictorError::Card(error.to_string());
+    let mut told: serde_json::Value = serde_json::from_str(text).map_err(unreadable)?;
+    // Older builds knew one kind of probe, that reads clean rows.
+    if let Some(only) = told.get_mut("risk").map(serde_json::Value::take).filter(|only| !only.is_null()) {
+        told["risks"] = serde_json::json!({ "clean-rows": only });
+    }
+    let card: Card = serde_json::from_value(told).map_err(unreadable)?;
     if card.version != CARD_VERSION {
         let (found, expected) = (card.version, CARD_VERSION);
         return Err(PredictorError::Card(format!(

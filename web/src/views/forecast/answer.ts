@@ -49,6 +49,7 @@ export function answerView(content: AnswerContent): HTMLElement {
       }),
       outsideView(forecast),
       remarks(forecast),
+      outlookView(forecast),
       changes(content.whatIf)),
     reasonsView(forecast, content.features, content.known),
   );
@@ -88,6 +89,17 @@ function remarks(forecast: Forecast): Child {
   if (forecast.next_probe_steps !== null) lines.push(`The next reading worth its price is at step ${count(forecast.next_probe_steps)} of a probe`);
   if (forecast.stage) lines.push(`What is known: ${forecast.stage}`);
   return lines.length ? h("ul", { class: "remarks note" }, lines.map((line) => h("li", {}, line))) : null;
+}
+
+/** Worth a table of its own: it says what to do next. */
+function outlookView({ outlook, coverage }: Forecast): Child {
+  if (!outlook || coverage === null) return null;
+  const line = (words: string, width: string): HTMLElement => h("tr", {}, h("th", { scope: "row" }, words), h("td", { class: "number" }, `±${width}`));
+  return h("div", { id: "outlook" },
+    h("h3", {}, "What would narrow it"),
+    h("table", {}, h("thead", {}, h("tr", {}, h("th", { scope: "col" }, "Known"), h("th", { scope: "col", class: "number" }, `${percent(coverage)} end within, points`))),
+      h("tbody", {}, line("as much as now", points(outlook.half_width_points)), outlook.with_more.map((more) => line(more.words, count(Math.round(more.half_width_points)))))),
+    h("p", { class: "note" }, "Expected, from how much it narrows the forecasts of the runs that the predictor was fitted on"));
 }
 
 function changes(list: WhatIf[]): Child {

@@ -1,4 +1,4 @@
-//! The fit itself: a search for each stage, the error model on all out-of-fold errors, calibration, risk, card.
+//! The fit itself: a search for each stage, the error model on all out-of-fold errors, calibration, card.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,6 @@ use crate::numerics::stats;
 use crate::predict::card::{CARD_VERSION, Card, SeenFeature, SeenRange, StageCard, used_features};
 use crate::predict::conformal::{Calibration, HeldOut};
 use crate::predict::fit::{LogLine, SearchOptions, Table, search, search_steps};
-use crate::predict::risk::{DepthError, RiskFit};
 use crate::predict::staged::Staged;
 use crate::runs::{
     AnytimeTable, FINISHED, Knowledge, Label, ModelRecord, RecipeNumbers, RunRecord, noise_floor,
@@ -44,6 +43,7 @@ pub fn fit(
         seed: options.seed,
         anchors: anchors(options.label),
         compare: options.compare,
+        quick: options.quick,
         ..SearchOptions::default()
     };
     let on_the_way = train.on_the_way(runs, options.label);
@@ -84,18 +84,12 @@ pub fn fit(
         })
         .collect();
     card.calibration = Calibration::of(&held_out, model.stages.len(), options.coverage);
-    card.risk = RiskFit::of(&depth_errors(train, &out_of_fold, &card.depths), options.seed);
     card.stages = (0..model.stages.len())
         .map(|index| StageCard {
             name: division.names[index].clone(),
             rows: rows_of[index].len(),
             learner: learners[index].clone(),
-            squared_error: Some(stats::mean(
-                &rows_of[index]
-                    .iter()
-                    .map(|row| (train.table.target[*row] - out_of_fold[*row]).powi(2))
-                    .collect::<Vec<f64>>(),
-            )),
+            squared_error: None,
             ranges: ranges(train, &rows_of[index], &used_features(&model.stages[index])),
         })
         .collect();
@@ -131,19 +125,6 @@ fn anchors(label: Label) -> Vec<String> {
         Label::PGold => &["eval_p_gold", "proxy_final_p_gold", of_the_rule, "eval_p_gold_end"],
     };
     names.iter().chain(&["naive_bayes_accuracy"]).map(|name| (*name).to_owned()).collect()
-}
-
-/// Squared errors with clean rows at the common depths.
-fn depth_errors(train: &AnytimeTable, out_of_fold: &[f64], depths: &[f64]) -> Vec<DepthError> {
-    (0..out_of_fold.len())
-        .filter(|row| train.knowledge[*row] == Knowledge::Clean)
-        .filter(|row| depths.iter().any(|depth| (depth - train.step[*row]).abs() < 0.5))
-        .map(|row| DepthError {
-            run: train.run[row] as u64,
-            probe_step: train.step[row],
-            squared_error: (train.table.target[row] - out_of_fold[row]).powi(2),
-        })
-        .collect()
 }
 
 fn ranges(train: &AnytimeTable, rows: &[usize], used: &[bool]) -> Vec<SeenRange> {
@@ -228,7 +209,7 @@ fn card(runs: &[RunRecord], train: &AnytimeTable, options: &BuildOptions) -> Car
         noise_floor_points: noise_floor(runs, options.label),
         transfer_widening: None,
         calibration: None,
-        risk: None,
+        risks: BTreeMap::new(),
         step_price: None,
         depths: common_depths(train),
         score_range: (0.0, 100.0),

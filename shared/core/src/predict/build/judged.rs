@@ -104,8 +104,12 @@ fn judged(
 }
 
 impl JudgedRow {
+    pub fn residual(&self) -> f64 {
+        self.truth - self.predicted
+    }
+
     pub fn is_covered(&self) -> bool {
-        (self.truth - self.predicted).abs() <= self.half_width
+        self.residual().abs() <= self.half_width
     }
 
     pub fn probability_above(&self, card: &Card, threshold: f64) -> f64 {

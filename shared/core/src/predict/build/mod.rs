@@ -2,6 +2,7 @@
 //! judge once on the test part, beside every baseline.
 
 mod baselines;
+mod depth_risk;
 mod divergence;
 mod early_stop;
 mod error_model;
@@ -25,6 +26,10 @@ use super::predictor::{Predictor, PredictorError};
 use super::staged::Staged;
 use crate::runs::{AnytimeTable, Label, Part, RunRecord};
 
+use depth_risk::Standard;
+use judged::JudgedRow;
+
+pub use depth_risk::FamilyRisk;
 pub use divergence::{DivergenceReport, DivergenceRow};
 pub use judged::TestSummary;
 pub use on_runs::{OnRuns, OnRunsError, OnRunsRow, judge_on_runs};
@@ -53,6 +58,8 @@ pub struct BuildOptions {
     pub transfer_runs: Vec<RunRecord>,
     /// Try learners for comparison that cannot be chosen, because they cannot be explained exactly.
     pub compare: bool,
+    /// Few learners instead of a search.
+    pub quick: bool,
 }
 
 impl Default for BuildOptions {
@@ -66,6 +73,7 @@ impl Default for BuildOptions {
             data_note: String::new(),
             transfer_runs: Vec::new(),
             compare: false,
+            quick: false,
         }
     }
 }
@@ -91,6 +99,8 @@ pub struct FitReport {
     pub main: SplitReport,
     /// The same on the other split, where it was asked for.
     pub other: Option<Box<SplitReport>>,
+    /// How the error falls with depth, family by family of the training part of the main split.
+    pub families: Vec<FamilyRisk>,
     /// Stage by stage, of the main split.
     pub search: Vec<StageLog>,
 }
@@ -132,7 +142,7 @@ pub fn build(
     }
     let mut fitted = fitted::fit(runs, &train, options, progress)?;
     let held_out = judged::out_of_fold(&train, &fitted);
-    fitted.card.step_price = stopping::choose_price(&held_out, &fitted.card).map(|price| price.0);
+    add_risk(&mut fitted.card, &held_out, options.seed);
     let diverging = divergence::fit(runs, options, &train.table.names);
     let mut main = split_report::make(runs, &train, &test, &fitted, &held_out, options);
     main.divergence = diverging.as_ref().map(|(_, report)| report.clone());
@@ -146,6 +156,7 @@ pub fn build(
         card.transfer_widening = Some(widening);
         onnx = write(&fitted.model, Some(&fitted.errors.model), divergence_model, &card);
     }
+    let families = depth_risk::by_family(runs, &held_out, &card, options.seed);
     let search = fitted.log.into_iter().map(|(stage, tried)| StageLog { stage, tried }).collect();
     let report = FitReport {
         data_note: options.data_note.clone(),
@@ -154,9 +165,21 @@ pub fn build(
         noise_floor: card.noise_floor_points,
         main,
         other: None,
+        families,
         search,
     };
     Ok(Built { onnx, card, report })
+}
+
+/// What the errors of the training part, out of fold, say of what a longer probe or another state of knowledge is worth.
+fn add_risk(card: &mut Card, held_out: &[JudgedRow], seed: u64) {
+    let standard = Standard::of(held_out);
+    for (index, stage) in card.stages.iter_mut().enumerate() {
+        let squared_error = standard.squared_error(|row| row.stage == index);
+        stage.squared_error = squared_error.is_finite().then_some(squared_error);
+    }
+    card.risks = depth_risk::by_course(held_out, &card.depths, seed);
+    card.step_price = stopping::choose_price(held_out, card).map(|price| price.0);
 }
 
 /// Only where the split is by datasets: configurations of another base model are on no side of the other one.

@@ -6,6 +6,7 @@ use serde::Serialize;
 use super::judged::{JudgedRow, courses};
 use crate::numerics::stats;
 use crate::predict::card::Card;
+use crate::predict::course::Course;
 use crate::predict::fit::metrics;
 use crate::predict::risk::{RiskCurve, StepPrice};
 
@@ -31,7 +32,7 @@ const ALLOWED_RISE: f64 = 1.025;
 
 /// `None` where the error by depth could not be fitted.
 pub fn choose_price(rows: &[JudgedRow], card: &Card) -> Option<StepPrice> {
-    let curve = card.risk.as_ref()?.curve;
+    let curve = curve(card)?;
     let allowed = |price: &f64| {
         let found = replay(rows, card, curve, StepPrice(*price), f64::NAN);
         found.is_some_and(|found| found.rmse <= ALLOWED_RISE * found.always_rmse)
@@ -41,7 +42,11 @@ pub fn choose_price(rows: &[JudgedRow], card: &Card) -> Option<StepPrice> {
 }
 
 pub fn replay_with(rows: &[JudgedRow], card: &Card, threshold: f64) -> Option<StoppingReplay> {
-    replay(rows, card, card.risk.as_ref()?.curve, StepPrice(card.step_price?), threshold)
+    replay(rows, card, curve(card)?, StepPrice(card.step_price?), threshold)
+}
+
+fn curve(card: &Card) -> Option<RiskCurve> {
+    Some(card.risk_along(Course::CleanRows)?.curve)
 }
 
 fn replay(

@@ -23,11 +23,14 @@ pub struct SearchOptions {
     pub anchors: Vec<String>,
     /// Also try what cannot be chosen, to know what that costs.
     pub compare: bool,
+    /// Try only what is chosen most often.
+    pub quick: bool,
 }
 
 impl Default for SearchOptions {
     fn default() -> Self {
-        Self { folds: 5, seed: 0, anchors: vec!["eval_score".into(), "base_score".into()], compare: false }
+        let anchors = vec!["eval_score".into(), "base_score".into()];
+        Self { folds: 5, seed: 0, anchors, compare: false, quick: false }
     }
 }
 
@@ -72,7 +75,7 @@ pub(super) enum Source {
 pub fn search_steps(table: &Table, on_the_way: Option<&Table>, options: &SearchOptions) -> usize {
     let folds = group_folds(&table.groups, options.folds, options.seed).len();
     let aims = aims(table, options);
-    let trials = Trial::all(table, &aims, on_the_way.is_some(), options.seed);
+    let trials = Trial::all(table, &aims, on_the_way.is_some(), options);
     trials.iter().map(|trial| trial.pieces(folds)).sum()
 }
 
@@ -88,7 +91,7 @@ pub fn search(
     let folds = group_folds(&table.groups, options.folds, options.seed);
     let aims: Vec<Aim> = aims(table, options);
     let ground = Ground::of(table, on_the_way, &aims, &folds);
-    let trials = Trial::all(table, &aims, on_the_way.is_some(), options.seed);
+    let trials = Trial::all(table, &aims, on_the_way.is_some(), options);
     let mut tried = judge(&ground, &trials, folds.len(), progress);
     tried.push(ground.mean());
     let mut log: Vec<LogLine> = tried
@@ -173,7 +176,7 @@ mod tests {
         let aims = aims(&ends, &options);
         let error = |extra: &Table| {
             let ground = Ground::of(&ends, Some(extra), &aims, &folds);
-            let trials = Trial::all(&ends, &aims, true, options.seed);
+            let trials = Trial::all(&ends, &aims, true, &options);
             let is_widened = |trial: &&Trial| matches!(trial, Trial::Widened { aim: 0, .. });
             let trial: Vec<Trial> = trials.into_iter().filter(|trial| is_widened(&trial)).collect();
             judge(&ground, &trial, folds.len(), || ())[0].rmse

@@ -46,6 +46,7 @@ const ROWS_FOR_LARGE_TREES: usize = 400;
 /// The score, its change from the reading now, and from what naive Bayes reaches: of the lab's twelve stages none chose
 /// trees of the change from the base score or from an extrapolated end.
 const AIMS_OF_TREES: usize = 3;
+const QUICK_AIMS_OF_TREES: usize = 2;
 const MOST_AIMS: usize = 5;
 /// The table's own rows count for more than the many of the way.
 const WEIGHT_OF_OWN_ROWS: f64 = 3.0;
@@ -73,9 +74,8 @@ impl Aim {
 }
 
 impl Trial {
-    pub(super) fn all(table: &Table, aims: &[Aim], on_the_way: bool, seed: u64) -> Vec<Self> {
-        let mut trials =
-            vec![Self::Additive { name: "ridge", bends: 0 }, Self::Additive { name: "bent ridge", bends: 1 }];
+    pub(super) fn all(table: &Table, aims: &[Aim], on_the_way: bool, options: &SearchOptions) -> Vec<Self> {
+        let (seed, is_quick) = (options.seed, options.quick);
         let own = BoostOptions {
             trees: 200,
             learning_rate: 0.05,
@@ -102,8 +102,15 @@ impl Trial {
             column_share: 0.45,
             ..own
         };
+        let boosted = |aim| Self::Boosted { name, options, aim, directions: Vec::new() };
+        if is_quick {
+            let aims = (0..aims.len().min(QUICK_AIMS_OF_TREES)).map(boosted);
+            return std::iter::once(Self::Additive { name: "ridge", bends: 0 }).chain(aims).collect();
+        }
+        let mut trials =
+            vec![Self::Additive { name: "ridge", bends: 0 }, Self::Additive { name: "bent ridge", bends: 1 }];
         for aim in 0..aims.len().min(AIMS_OF_TREES) {
-            trials.push(Self::Boosted { name, options, aim, directions: Vec::new() });
+            trials.push(boosted(aim));
             trials.push(Self::ExtraTrees { options: ExtraTreesOptions { seed, ..Default::default() }, aim });
             if on_the_way {
                 trials.push(Self::Widened { options: widened, aim });

@@ -2,6 +2,7 @@
 
 use crate::predict::build::SplitReport;
 use crate::predict::card::Card;
+use crate::predict::course::Course;
 use crate::svg::{Axis, Chart, Mark, Row, RowChart, Spacing, Tone};
 
 pub fn all(split: &SplitReport, card: &Card) -> Vec<String> {
@@ -18,11 +19,11 @@ pub fn all(split: &SplitReport, card: &Card) -> Vec<String> {
     charts
 }
 
-fn axis(label: &str) -> Axis {
+pub(super) fn axis(label: &str) -> Axis {
     Axis { label: label.to_owned(), spacing: Spacing::Linear }
 }
 
-fn line(points: Vec<(f64, f64)>, tone: Tone, dashed: bool, label: &str) -> Mark {
+pub(super) fn line(points: Vec<(f64, f64)>, tone: Tone, dashed: bool, label: &str) -> Mark {
     Mark::Line { points, tone, dashed, label: label.to_owned() }
 }
 
@@ -51,7 +52,7 @@ fn error_by_depth(split: &SplitReport, card: &Card) -> String {
     if !now.is_empty() {
         marks.push(line(now, Tone::Ink, false, "score now, test"));
     }
-    if let Some(risk) = &card.risk {
+    if let Some(risk) = card.risks.get(&Course::CleanRows) {
         let points = risk.points.iter().map(|(step, _)| (*step, risk.curve.at(*step).sqrt())).collect();
         marks.push(line(points, Tone::Muted, true, "fitted, out of fold"));
     }

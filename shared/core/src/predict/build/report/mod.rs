@@ -1,6 +1,7 @@
 //! The fit as one HTML page: tables and charts without scripts or outside files, readable in print.
 
 mod charts;
+mod risk;
 mod tables;
 
 use super::{FitReport, SplitReport};
@@ -28,7 +29,7 @@ pub fn html_report(report: &FitReport, card: &Card) -> String {
     if let Some(other) = &report.other {
         page += &split(other, report, card);
     }
-    page += &tables::risk(card);
+    page += &risk::section(report, card);
     page += &tables::search(report);
     page + "</html>\n"
 }

@@ -3,12 +3,11 @@
 use std::collections::BTreeMap;
 
 use crate::predict::build::{DepthRow, FitReport, SplitReport};
-use crate::predict::card::Card;
 use crate::predict::fit::Metrics;
 use crate::svg::escape;
 
 /// Rows of cells, the first one the heads. Cells are escaped; the last column of a wide text is left-aligned.
-fn table(title: &str, note: &str, rows: &[Vec<String>]) -> String {
+pub(super) fn table(title: &str, note: &str, rows: &[Vec<String>]) -> String {
     if rows.len() < 2 {
         return String::new();
     }
@@ -35,11 +34,11 @@ fn table(title: &str, note: &str, rows: &[Vec<String>]) -> String {
 
 const OURS: &str = "Foretune";
 
-fn cells(parts: &[&str]) -> Vec<String> {
+pub(super) fn cells(parts: &[&str]) -> Vec<String> {
     parts.iter().map(|part| (*part).to_owned()).collect()
 }
 
-fn number(value: f64, digits: usize) -> String {
+pub(super) fn number(value: f64, digits: usize) -> String {
     if value.is_finite() { format!("{value:.digits$}") } else { "–".to_owned() }
 }
 
@@ -349,34 +348,6 @@ pub fn worst(split: &SplitReport) -> String {
         ]
     }));
     table("Largest misses", "", &rows)
-}
-
-pub fn risk(card: &Card) -> String {
-    let Some(risk) = &card.risk else { return String::new() };
-    let rows = vec![
-        cells(&["", "value", "5 % to 95 % over runs drawn anew"]),
-        vec![
-            "error that no probe removes, points".into(),
-            number(risk.curve.floor.sqrt(), 2),
-            format!(
-                "{} to {}",
-                number(risk.floor_interval.0.sqrt(), 2),
-                number(risk.floor_interval.1.sqrt(), 2)
-            ),
-        ],
-        vec![
-            "decay".into(),
-            number(risk.curve.decay, 2),
-            format!("{} to {}", number(risk.decay_interval.0, 2), number(risk.decay_interval.1, 2)),
-        ],
-        vec!["scale".into(), number(risk.curve.scale, 1), String::new()],
-        vec!["offset, steps".into(), number(risk.curve.offset_steps, 1), String::new()],
-    ];
-    let note = format!(
-        "Squared error at depth c: floor + scale (c + offset)^-decay, on out-of-fold errors of {} runs.",
-        risk.runs
-    );
-    table("Error against depth, fitted", &note, &rows)
 }
 
 pub fn search(report: &FitReport) -> String {

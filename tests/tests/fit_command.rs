@@ -1,5 +1,4 @@
 //! `foretune fit` as a user runs it, on synthetic runs: fitting, judging, recalibrating, and what is refused.
-#![expect(clippy::unwrap_used, reason = "helpers of tests may panic like the tests themselves")]
 
 use std::path::Path;
 

@@ -1,5 +1,4 @@
 //! `foretune forecast` as a user runs it, with a predictor of synthetic runs, and on everything that should be refused.
-#![expect(clippy::unwrap_used, reason = "helpers of tests may panic like the tests themselves")]
 
 use std::path::Path;
 

@@ -205,5 +205,5 @@ fn after(card: &Card, course: Course, probe_step: f64) -> Option<f64> {
 fn deepest(card: &Card, vector: &FeatureVector) -> Option<f64> {
     let total_steps = vector.get("total_steps");
     let is_within = |depth: &f64| *depth <= USUAL_STEPS && (total_steps.is_nan() || *depth < total_steps);
-    card.depths.iter().copied().filter(is_within).next_back().filter(|depth| *depth > 0.0)
+    card.depths.iter().copied().rfind(is_within).filter(|depth| *depth > 0.0)
 }

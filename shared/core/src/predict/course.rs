@@ -60,7 +60,9 @@ mod tests {
     fn what_a_probe_would_read_is_told_by_what_is_at_hand() {
         let of = |names: &[&str]| {
             let mut vector = FeatureVector::default();
-            names.iter().for_each(|name| vector.set(name, 1.0));
+            for name in names {
+                vector.set(name, 1.0);
+            }
             Course::of(&vector)
         };
         assert_eq!(of(&[]), Course::WithoutCleanRows);

@@ -185,16 +185,31 @@ fn a_card_that_knows_one_kind_of_probe_is_still_read() {
     let mut older: Value = serde_json::from_str(file.metadata(CARD_KEY).unwrap()).unwrap();
     let risks = older.as_object_mut().unwrap().remove("risks").unwrap();
     older["risk"] = risks["clean-rows"].clone();
-    let metadata: Vec<(String, String)> = file
-        .metadata
-        .iter()
-        .map(|(key, value)| {
-            let value = if key == CARD_KEY { older.to_string() } else { value.clone() };
-            (key.clone(), value)
-        })
-        .collect();
-    let read = Predictor::load(&onnx::write(&plain.model, &metadata), |_| false).unwrap().card.unwrap();
+    let load = |card: &Value| {
+        let told = |key: &String, value: &String| {
+            if key == CARD_KEY { card.to_string() } else { value.clone() }
+        };
+        let metadata: Vec<(String, String)> =
+            file.metadata.iter().map(|(key, value)| (key.clone(), told(key, value))).collect();
+        Predictor::load(&onnx::write(&plain.model, &metadata), |_| false)
+    };
+    let predictor = load(&older).unwrap();
+    let read = predictor.card.as_ref().unwrap();
     let clean = card.risks.get(&Course::CleanRows);
     assert!(clean.is_some() && read.risks.len() == 1 && read.risks.get(&Course::CleanRows) == clean);
     assert_eq!(read.risk_along(Course::WithoutCleanRows), clean);
+    // It cannot tell what clean rows would have been worth to a probe that read none.
+    let run: RunRecord = serde_json::from_value(synthetic::runs(8)[6].clone()).unwrap();
+    let blind: Vec<Reading> = run
+        .readings
+        .iter()
+        .map(|reading| Reading {
+            features: reading.features.clone().without(|name| name.starts_with("eval_")),
+            ..*reading
+        })
+        .collect();
+    assert_eq!(predictor.certainty(&Known { readings: &blind, ..Known::of(&run) }).unwrap(), None);
+    let mut unsound = older.clone();
+    unsound["risk"]["curve"]["floor"] = (-4.0).into();
+    assert!(load(&unsound).is_err_and(|error| error.to_string().contains("card does not belong")));
 }

@@ -165,7 +165,7 @@ export interface Certainty {
 
 interface HalfWidth {
   points: number;
-  /** By the readings at hand, not by those of an average probe. */
+  /** Measured by the readings at hand; else expected. */
   measured: boolean;
 }
 

@@ -29,10 +29,10 @@ export class Redescriber {
   async describe(fixes: Fixes, tokenizer: File | null, onShare: (share: number) => void): Promise<Described> {
     const chosen = Object.keys(fixes).filter((name) => fixes[name]);
     const key = JSON.stringify([chosen, tokenizer?.name]);
-    const known = this.known.get(key);
-    if (known) return known;
     this.giveWay({ what: "Other rows were to be described first", where: "", todo: "", details: "" });
     this.stop();
+    const known = this.known.get(key);
+    if (known) return known;
     const own = this.turn;
     return new Promise((resolve, reject) => {
       this.giveWay = reject;

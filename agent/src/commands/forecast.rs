@@ -422,7 +422,7 @@ pub fn text(forecast: &predictor::Forecast, vector: &FeatureVector, changes: &[W
     }
     if let Some(outlook) = &forecast.outlook {
         lines.push(format!(
-            "{:.0} % of runs end within ±{:.1} points of their forecast as it is; expected",
+            "{:.0} % of runs end within ±{:.1} points of such a forecast; expected if more were known:",
             100.0 * forecast.coverage.unwrap_or(f64::NAN),
             outlook.half_width_points
         ));

@@ -248,6 +248,8 @@ impl Card {
             && self.stages.len() == model.stages.len()
             && self.stages.iter().all(|stage| stage.ranges.iter().all(in_range))
             && self.calibration.as_ref().is_none_or(|calibration| calibration.is_sound(self.stages.len()))
+            && self.risks.values().all(|risk| risk.curve.is_sound())
+            && self.stages.iter().all(|stage| stage.squared_error.is_none_or(|squared| squared > 0.0))
             && self.score_range.0 <= self.score_range.1
     }
 }

@@ -13,7 +13,8 @@ use crate::runs::{FINISHED, Knowledge, Known, OF_THE_ROWS};
 /// As deep as a probe usually goes.
 const USUAL_STEPS: f64 = 100.0;
 const BASE_SCORE: &str = "base_score";
-const OF_A_PROXY: [&str; 2] = ["proxy_held_out_loss", "proxy_eval_score"];
+const PROXY_LOSS: &str = "proxy_held_out_loss";
+const PROXY_SCORE: &str = "proxy_eval_score";
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Outlook {
@@ -88,7 +89,7 @@ impl Predictor {
     /// What could be known next, in words, and the squared error that it usually leaves.
     fn before_any_probe(&self, card: &Card, row: &[f64], vector: &FeatureVector) -> Vec<(More, String, f64)> {
         let tells = |name: &str| vector.get(name).is_finite();
-        let has_rows = tells(OF_THE_ROWS) || tells(BASE_SCORE) || tells(FINISHED);
+        let has_rows = Course::of(vector) != Course::WithoutCleanRows;
         let and_rows = if has_rows { "" } else { " and evaluation rows" };
         let with = |told: &[&str]| self.usually_with(card, row, told);
         let mut further = Vec::new();
@@ -102,23 +103,22 @@ impl Predictor {
             let words = "with the base model's score on evaluation rows".into();
             offer(More::BaseScore, words, with(&[OF_THE_ROWS, BASE_SCORE]));
         }
-        if !tells(OF_A_PROXY[1]) {
+        if !tells(PROXY_SCORE) {
             let words = format!("with a smaller model's probe{and_rows}");
-            offer(More::SmallerModelsProbe, words, with(&[OF_THE_ROWS, OF_A_PROXY[0], OF_A_PROXY[1]]));
+            offer(More::SmallerModelsProbe, words, with(&[OF_THE_ROWS, PROXY_LOSS, PROXY_SCORE]));
         }
         if let Some(depth) = deepest(card, vector) {
             if !has_rows {
                 let words = format!("after {depth:.0} steps of a probe without evaluation rows");
                 offer(More::ProbeWithoutCleanRows, words, after(card, Course::WithoutCleanRows, depth));
             }
-            let course = if tells(FINISHED) { Course::BesideFinishedRun } else { Course::CleanRows };
             let that_reads = if has_rows { "" } else { " that reads evaluation rows" };
             let words = format!("after {depth:.0} steps of a probe{that_reads}");
-            offer(More::Probe, words, after(card, course, depth));
+            offer(More::Probe, words, after(card, that_reads_clean_rows(vector), depth));
         }
         if !tells(FINISHED) {
             let words = "with a smaller model's finished run, scored on evaluation rows".into();
-            let told = [OF_THE_ROWS, OF_A_PROXY[0], OF_A_PROXY[1], FINISHED];
+            let told = [OF_THE_ROWS, PROXY_LOSS, PROXY_SCORE, FINISHED];
             offer(More::SmallerModelsRun, words, with(&told));
         }
         further
@@ -141,30 +141,31 @@ impl Predictor {
     /// `None` where the predictor does not tell the two apart, or tells nothing of its errors.
     pub fn certainty(&self, known: &Known<'_>) -> Result<Option<Certainty>, PredictorError> {
         let seen = known.readings.len();
-        let now = known.at(known.most(seen), seen);
+        let most = known.most(seen);
+        let now = known.at(most, seen);
         let (Some(card), Some((stage, points))) = (self.card.as_ref(), self.half_width(&now)?) else {
             return Ok(None);
         };
         let Some(coverage) = card.calibration.as_ref().map(|calibration| calibration.coverage) else {
             return Ok(None);
         };
-        let deepest = card.depths.iter().copied().filter(|depth| *depth <= USUAL_STEPS).fold(0.0, f64::max);
-        let step = known.readings.last().map_or(deepest, |reading| reading.step as f64);
+        let last = known.readings.last().map(|reading| reading.step as f64);
+        let Some(step) = last.or_else(|| deepest(card, &now)) else { return Ok(None) };
+        let has_own_curve = seen == 0 || card.risks.contains_key(&Course::of(&now));
         let usual = card.usual_squared_error(stage, Course::of(&now), now.get("probe_step"));
         let expected = |course: Course| {
-            let share = after(card, course, step)? / usual?;
+            let share = after(card, course, step)? / usual.filter(|_| has_own_curve)?;
             Some(HalfWidth { points: points * share.sqrt(), measured: false })
         };
-        let read = |knowledge: Knowledge| -> Result<Option<HalfWidth>, PredictorError> {
-            let found = self.half_width(&known.at(knowledge, seen))?;
-            Ok(found.map(|(_, points)| HalfWidth { points, measured: true }))
+        let measured = |points| HalfWidth { points, measured: true };
+        let blind = if seen > 0 { self.half_width(&known.at(Knowledge::Blind, seen))? } else { None };
+        let (with, without) = match blind {
+            // The same part answers either way.
+            Some((other, _)) if most.has_clean_probe() && other == stage => (None, None),
+            Some((_, without)) if most.has_clean_probe() => (Some(measured(points)), Some(measured(without))),
+            Some((_, without)) => (expected(that_reads_clean_rows(&now)), Some(measured(without))),
+            None => (expected(that_reads_clean_rows(&now)), expected(Course::WithoutCleanRows)),
         };
-        let with = if known.most(seen).has_clean_probe() {
-            read(Knowledge::Clean)?
-        } else {
-            expected(Course::CleanRows)
-        };
-        let without = if seen > 0 { read(Knowledge::Blind)? } else { expected(Course::WithoutCleanRows) };
         Ok(with.zip(without).map(|(with, without)| Certainty { coverage, step, with, without }))
     }
 
@@ -182,7 +183,7 @@ fn along(card: &Card, vector: &FeatureVector) -> Vec<(More, String, f64)> {
     let (course, step) = (Course::of(vector), vector.get("probe_step"));
     let mut further = Vec::new();
     if course == Course::WithoutCleanRows {
-        let read = after(card, Course::CleanRows, step);
+        let read = after(card, that_reads_clean_rows(vector), step);
         let words = format!("had the {step:.0} steps read evaluation rows");
         further.extend(read.map(|squared_error| (More::EvaluationRows, words, squared_error)));
     }
@@ -195,6 +196,10 @@ fn along(card: &Card, vector: &FeatureVector) -> Vec<(More, String, f64)> {
         further.extend(after(card, course, depth).map(|squared_error| (more, words, squared_error)));
     }
     further
+}
+
+fn that_reads_clean_rows(vector: &FeatureVector) -> Course {
+    if vector.get(FINISHED).is_finite() { Course::BesideFinishedRun } else { Course::CleanRows }
 }
 
 fn after(card: &Card, course: Course, probe_step: f64) -> Option<f64> {

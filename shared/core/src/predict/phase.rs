@@ -13,8 +13,8 @@ pub struct Phase {
     /// Of the candidate itself, should it be probed.
     pub curve: RiskCurve,
     pub course: Course,
-    /// What is left to it now, and the step it was read at.
-    pub squared_error: f64,
+    /// What is left to it after `probe_step`.
+    squared_error: f64,
     probe_step: f64,
     floor_interval: (f64, f64),
     decay_interval: (f64, f64),

@@ -56,6 +56,15 @@ pub enum Regime {
 const REMOVABLE_SHARE: f64 = 0.2;
 
 impl RiskCurve {
+    /// A curve from outside might be below 0 or have no end.
+    pub fn is_sound(&self) -> bool {
+        self.floor >= 0.0
+            && self.scale >= 0.0
+            && self.offset_steps > 0.0
+            && self.decay > 0.0
+            && self.at(0.0) > 0.0
+    }
+
     pub fn at(&self, probe_step: f64) -> f64 {
         self.floor + self.reducible(probe_step)
     }

@@ -72,7 +72,7 @@ function certaintyWords(certainty: Certainty | null | undefined, has: boolean, w
   if (certainty === null) return "How much wider the forecast is without them, the predictor at hand does not tell";
   const about = (side: Certainty["with"]): string => `${side.measured ? "" : "about "}±${points(side.points)} points`;
   const at = `${where || "At"} step ${count(certainty.step)} of the probe ${percent(certainty.coverage)} of runs end within`;
-  const basis = certainty.with.measured ? "by the readings of this probe" : "for readings like those of the runs that the predictor knows";
+  const basis = certainty.with.measured ? "by the readings of this probe" : "expected, from what such probes removed in the mean";
   return has
     ? `${at} ${about(certainty.with)} of the forecast; without evaluation rows within ${about(certainty.without)} (${basis})`
     : `${at} ${about(certainty.without)} of the forecast; with evaluation rows within ${about(certainty.with)} (${basis})`;

@@ -10,9 +10,9 @@ const MEANING: Record<string, string> = {
   "noise-dominant": "Noise decides: most of what is left differs between runs of the same recipe, and no probe removes it",
 };
 
-const WITHOUT_CLEAN_ROWS = "Without evaluation rows a probe removes little of what is left: it reads the file alone, with the errors that are in it";
+const WITHOUT_CLEAN_ROWS = "Of a probe that reads no evaluation rows: it learns from the file alone, with the errors that are in it. What such rows would change stands under What would narrow it";
 
 export function regimeView(map: PhaseMap): HTMLElement {
-  const meaning = map.reads_clean_rows ? MEANING[map.regime] : WITHOUT_CLEAN_ROWS;
-  return h("div", { id: "regime" }, phaseChart(map), h("p", { class: "note" }, meaning ?? map.regime, ", at the predictor's price of a step"));
+  const note = map.reads_clean_rows ? `${MEANING[map.regime] ?? map.regime}, at the predictor's price of a step` : WITHOUT_CLEAN_ROWS;
+  return h("div", { id: "regime" }, phaseChart(map), h("p", { class: "note" }, note));
 }

@@ -15,10 +15,10 @@ use crate::runs::{Knowledge, RunRecord};
 
 /// One out-of-fold squared error at a depth, with the run it belongs to.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct DepthError {
-    pub run: usize,
-    pub probe_step: f64,
-    pub squared_error: f64,
+struct DepthError {
+    run: usize,
+    probe_step: f64,
+    squared_error: f64,
 }
 
 /// A family of tasks, in the training part.
@@ -79,8 +79,9 @@ pub fn by_course(rows: &[JudgedRow], depths: &[f64], seed: u64) -> BTreeMap<Cour
     let standard = Standard::of(rows);
     let of = |course: Course| {
         let fit = fit(&errors_along(rows, course, depths), deepest(depths), seed)?;
-        let (_, first) = fit.points.first()?;
-        let level = standard.squared_error(|row| row.knowledge == course.knowledge() && row.step < 0.5);
+        let (depth, first) = fit.points.first()?;
+        let is_there = |row: &JudgedRow| (row.step - depth).abs() < 0.5;
+        let level = standard.squared_error(|row| row.knowledge == course.knowledge() && is_there(row));
         let share = level / first;
         Some((course, if share.is_finite() { scaled(fit, share) } else { fit }))
     };
@@ -89,12 +90,12 @@ pub fn by_course(rows: &[JudgedRow], depths: &[f64], seed: u64) -> BTreeMap<Cour
 
 /// With clean rows.
 pub fn by_family(runs: &[RunRecord], rows: &[JudgedRow], card: &Card, seed: u64) -> Vec<FamilyRisk> {
-    let errors = errors_along(rows, Course::CleanRows, &card.depths);
-    let families: BTreeSet<&str> = errors.iter().map(|error| runs[error.run].family()).collect();
+    let families: BTreeSet<&str> = rows.iter().map(|row| runs[row.run].family()).collect();
     let of = |family: &str| {
-        let own: Vec<DepthError> =
-            errors.iter().filter(|error| runs[error.run].family() == family).copied().collect();
-        let risk = fit(&own, deepest(&card.depths), seed)?;
+        let own: Vec<JudgedRow> =
+            rows.iter().filter(|row| runs[row.run].family() == family).cloned().collect();
+        let errors = errors_along(&own, Course::CleanRows, &card.depths);
+        let risk = fit(&errors, deepest(&card.depths), seed)?;
         let regime = risk.curve.regime(card.terms(None));
         Some(FamilyRisk { family: family.to_owned(), risk, regime })
     };

@@ -46,7 +46,7 @@ pub fn replay_with(rows: &[JudgedRow], card: &Card, threshold: f64) -> Option<St
 }
 
 fn curve(card: &Card) -> Option<RiskCurve> {
-    Some(card.risk_along(Course::CleanRows)?.curve)
+    Some(card.risks.get(&Course::CleanRows)?.curve)
 }
 
 fn replay(

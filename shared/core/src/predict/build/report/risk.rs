@@ -14,9 +14,9 @@ pub fn section(report: &FitReport, card: &Card) -> String {
     if card.risks.is_empty() {
         return String::new();
     }
-    let mut page = by_course(card);
+    let mut page = by_course(card, deepest(card));
     page += &figure(&error_by_course(card));
-    page += &by_family(&report.families);
+    page += &by_family(report, deepest(card));
     if let Some(diagram) = phase_diagram(&report.families, card) {
         page += &figure(&diagram);
     }
@@ -27,16 +27,18 @@ fn figure(chart: &Chart) -> String {
     format!("<figure>{}</figure>", chart.svg())
 }
 
-const NUMBERS: [&str; 6] = ["before the first step", "at step 100", "floor", "scale", "offset", "decay"];
+/// The last step that most runs are read at.
+fn deepest(card: &Card) -> f64 {
+    card.depths.last().copied().unwrap_or(0.0)
+}
 
-fn header(first: &'static str) -> Vec<String> {
-    let mut names = vec![first, "runs"];
-    names.extend(NUMBERS);
-    cells(&names)
+fn header(first: &str, deepest: f64) -> Vec<String> {
+    let at_the_end = format!("at step {deepest:.0}");
+    cells(&[first, "runs", "before the first step", &at_the_end, "floor", "scale", "offset", "decay"])
 }
 
 /// Errors in points, the numbers of the curve with their intervals.
-fn numbers(risk: &RiskFit) -> Vec<String> {
+fn numbers(risk: &RiskFit, deepest: f64) -> Vec<String> {
     let RiskFit { curve, .. } = risk;
     let root = |squared: f64| squared.max(0.0).sqrt();
     let between = |value: String, interval: Option<(f64, f64)>, text: &dyn Fn(f64) -> String| match interval {
@@ -49,7 +51,7 @@ fn numbers(risk: &RiskFit) -> Vec<String> {
     vec![
         risk.runs.to_string(),
         points(curve.at(0.0)),
-        points(curve.at(100.0)),
+        points(curve.at(deepest)),
         between(points(curve.floor), Some(risk.floor_interval), &points),
         between(plain(curve.scale), risk.scale_interval, &plain),
         between(plain(curve.offset_steps), risk.offset_interval, &plain),
@@ -57,11 +59,11 @@ fn numbers(risk: &RiskFit) -> Vec<String> {
     ]
 }
 
-fn by_course(card: &Card) -> String {
-    let mut rows = vec![header("Kind of probe")];
+fn by_course(card: &Card, deepest: f64) -> String {
+    let mut rows = vec![header("Kind of probe", deepest)];
     rows.extend(card.risks.iter().map(|(course, risk)| {
         let mut row = vec![course.words().to_owned()];
-        row.extend(numbers(risk));
+        row.extend(numbers(risk, deepest));
         row
     }));
     let note = "Squared error at step c: floor + scale (c + offset)^-decay, on out-of-fold errors of the training part, \
@@ -71,22 +73,28 @@ fn by_course(card: &Card) -> String {
     table("Error against depth, fitted", note, &rows)
 }
 
-fn by_family(families: &[FamilyRisk]) -> String {
+fn by_family(report: &FitReport, deepest: f64) -> String {
+    let families = &report.families;
     if families.is_empty() {
         return String::new();
     }
-    let mut columns = header("Family of tasks");
+    let mut columns = header("Family of tasks", deepest);
     columns.push("regime".into());
     let mut rows = vec![columns];
     rows.extend(families.iter().map(|family| {
         let mut row = vec![family.family.clone()];
-        row.extend(numbers(&family.risk));
+        row.extend(numbers(&family.risk, deepest));
         row.push(word(family.regime).to_owned());
         row
     }));
-    let note = "The same for each family of the training part with at least ten runs, read on clean rows and forecast by \
-                a model that has not learnt from the family.";
-    table("Error against depth, by family of tasks", note, &rows)
+    let by = match report.main.split.as_str() {
+        "group" => ", by a model that has not learnt from the family",
+        _ => "",
+    };
+    let note = format!(
+        "The same for each family of the training part with at least ten runs, of probes that read clean rows{by}."
+    );
+    table("Error against depth, by family of tasks", &note, &rows)
 }
 
 fn word(regime: Regime) -> &'static str {

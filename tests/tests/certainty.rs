@@ -5,9 +5,9 @@ use foretune_core::features::FeatureVector;
 use foretune_core::predict::build::write;
 use foretune_core::predict::card::CARD_KEY;
 use foretune_core::predict::certainty::More;
-use foretune_core::predict::course::Course;
 use foretune_core::predict::onnx;
 use foretune_core::predict::predictor::{Forecast, ForecastOptions, Predictor};
+use foretune_core::predict::probe_kind::ProbeKind;
 use foretune_core::predict::verdict::Verdict;
 use foretune_core::runs::{Knowledge, Known, Reading, RunRecord, before_any_probe};
 use foretune_tests::fitted::predictor as predictor_file;
@@ -98,7 +98,7 @@ fn a_coin_is_not_flipped_where_a_short_probe_would_tell() {
         }
         predictor
     };
-    let after = plain.card.as_ref().unwrap().risks[&Course::CleanRows].curve.at(0.0);
+    let after = plain.card.as_ref().unwrap().risks[&ProbeKind::CleanRows].curve.at(0.0);
     let (open, unsaid) = (knowing(Some(6.0 * after)), knowing(None));
     let run: RunRecord = serde_json::from_value(synthetic::runs(8)[6].clone()).unwrap();
     let known = Known::of(&run);
@@ -163,16 +163,16 @@ fn a_probe_without_clean_rows_is_worth_what_it_removed_without_them() {
     let card = predictor.card.as_ref().unwrap();
     let run: RunRecord = serde_json::from_value(synthetic::runs(8)[6].clone()).unwrap();
     let known = Known::of(&run);
-    for (knowledge, course) in
-        [(Knowledge::Blind, Course::WithoutCleanRows), (Knowledge::Clean, Course::CleanRows)]
+    for (knowledge, probe_kind) in
+        [(Knowledge::Blind, ProbeKind::WithoutCleanRows), (Knowledge::Clean, ProbeKind::CleanRows)]
     {
         let vector = known.at(knowledge, 1);
         let phase = predictor.phase(&vector, &ForecastOptions::default()).unwrap().unwrap();
-        assert_eq!(phase.course, course);
-        assert_eq!(phase.map().reads_clean_rows, course == Course::CleanRows);
-        let curve = card.risks[&course].curve;
+        assert_eq!(phase.probe_kind, probe_kind);
+        assert_eq!(phase.map().reads_clean_rows, probe_kind == ProbeKind::CleanRows);
+        let curve = card.risks[&probe_kind].curve;
         let removed = 1.0 - curve.at(100.0) / curve.at(0.0);
-        assert!((phase.removed_until(100.0) - removed.max(0.0)).abs() < 1e-9, "{course:?}");
+        assert!((phase.removed_until(100.0) - removed.max(0.0)).abs() < 1e-9, "{probe_kind:?}");
     }
 }
 
@@ -195,9 +195,9 @@ fn a_card_that_knows_one_kind_of_probe_is_still_read() {
     };
     let predictor = load(&older).unwrap();
     let read = predictor.card.as_ref().unwrap();
-    let clean = card.risks.get(&Course::CleanRows);
-    assert!(clean.is_some() && read.risks.len() == 1 && read.risks.get(&Course::CleanRows) == clean);
-    assert_eq!(read.risk_along(Course::WithoutCleanRows), clean);
+    let clean = card.risks.get(&ProbeKind::CleanRows);
+    assert!(clean.is_some() && read.risks.len() == 1 && read.risks.get(&ProbeKind::CleanRows) == clean);
+    assert_eq!(read.risk_along(ProbeKind::WithoutCleanRows), clean);
     // It cannot tell what clean rows would have been worth to a probe that read none.
     let run: RunRecord = serde_json::from_value(synthetic::runs(8)[6].clone()).unwrap();
     let blind: Vec<Reading> = run

@@ -24,6 +24,45 @@ fn a_fit_says_what_the_contract_promises() {
 }
 
 #[test]
+fn what_more_knowledge_was_expected_to_bring_is_judged_on_the_test_runs() {
+    let (folder, report) = fitted();
+    let rows = report["outlook"].as_array().unwrap();
+    let at = |known: &str, more: &str| {
+        rows.iter()
+            .find(|row| row["known"] == known && row["more"] == more)
+            .unwrap_or_else(|| panic!("{rows:?}"))
+    };
+    let number = |row: &Value, name: &str| row[name].as_f64().unwrap();
+    for row in rows {
+        assert!(number(row, "expected_points") < number(row, "half_width_points"), "{row}");
+        assert!(
+            (0.0..=1.0).contains(&number(row, "covered_share")) && row["runs"].as_u64() > Some(0),
+            "{row}"
+        );
+    }
+    // The same intervals as in the tables of the errors.
+    let mean_width = |name: &str| {
+        let is_it = |row: &&Value| row["name"] == name;
+        let row = report["by_depth"].as_array().unwrap().iter().find(is_it).unwrap();
+        row["test"]["mean_width"].as_f64().unwrap()
+    };
+    let probe = at("file and recipe alone", "probe");
+    assert_eq!(probe["runs"], report["test_runs"], "{probe}");
+    let twice = |name: &str| 2.0 * number(probe, name);
+    assert!(
+        (twice("half_width_points") - mean_width("before any probe, file and recipe alone")).abs() < 1e-9
+    );
+    assert!((twice("came_points") - mean_width("step 100")).abs() < 1e-9, "{probe}");
+    // Rows that a probe could have read are expected of the probe as it is, not of a deeper one.
+    let read = at("step 35, no clean rows", "evaluation-rows");
+    assert!((2.0 * number(read, "came_points") - mean_width("step 35")).abs() < 1e-9, "{read}");
+    let page = std::fs::read_to_string(folder.path().join("r.html")).unwrap();
+    assert!(
+        page.contains("What more knowledge was expected to bring") && page.contains("step 35, no clean rows")
+    );
+}
+
+#[test]
 fn on_another_base_model_own_runs_mend_the_forecasts() {
     let found = &fitted().1["transfer"];
     assert_eq!(found["base_models"], json!(["large"]));

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::conformal::Calibration;
-use super::course::Course;
 use super::fit::Metrics;
 use super::model::Model;
+use super::probe_kind::ProbeKind;
 use super::risk::{RiskFit, StepPrice, Terms};
 use super::staged::{Gate, Staged};
 use crate::features::FeatureVector;
@@ -51,7 +51,7 @@ pub struct Card {
     pub calibration: Option<Calibration>,
     /// How the error falls with depth, for each kind of probe that the runs tell of.
     #[serde(default)]
-    pub risks: BTreeMap<Course, RiskFit>,
+    pub risks: BTreeMap<ProbeKind, RiskFit>,
     /// Squared points of error that a probe step must remove to be worth taking, where nobody says otherwise:
     /// chosen so that stopping early costs little accuracy.
     pub step_price: Option<f64>,
@@ -128,13 +128,13 @@ impl Card {
     }
 
     /// Where nothing is known of a kind of probe, one that reads clean rows stands for it.
-    pub fn risk_along(&self, course: Course) -> Option<&RiskFit> {
-        self.risks.get(&course).or_else(|| self.risks.get(&Course::CleanRows))
+    pub fn risk_along(&self, kind: ProbeKind) -> Option<&RiskFit> {
+        self.risks.get(&kind).or_else(|| self.risks.get(&ProbeKind::CleanRows))
     }
 
     /// The mean squared error of runs of which as much is known as of this one.
-    pub(super) fn usual_squared_error(&self, stage: usize, course: Course, probe_step: f64) -> Option<f64> {
-        let by_depth = |step| Some(self.risk_along(course)?.curve.at(step));
+    pub(super) fn usual_squared_error(&self, stage: usize, kind: ProbeKind, probe_step: f64) -> Option<f64> {
+        let by_depth = |step| Some(self.risk_along(kind)?.curve.at(step));
         if probe_step.is_nan() {
             self.stages[stage].squared_error.or(by_depth(0.0))
         } else {

@@ -5,8 +5,8 @@
 use serde::Serialize;
 
 use super::card::Card;
-use super::course::Course;
 use super::predictor::{Predictor, PredictorError};
+use super::probe_kind::ProbeKind;
 use crate::features::FeatureVector;
 use crate::runs::{FINISHED, Knowledge, Known, OF_THE_ROWS};
 
@@ -28,6 +28,8 @@ pub struct Outlook {
 pub struct WithMore {
     pub more: More,
     pub words: String,
+    /// Of the probe that it would take.
+    pub step: Option<f64>,
     pub half_width_points: f64,
 }
 
@@ -60,6 +62,14 @@ pub struct HalfWidth {
     pub measured: bool,
 }
 
+/// What could be known next, and the squared error that it usually leaves.
+struct Possible {
+    more: More,
+    words: String,
+    step: Option<f64>,
+    squared_error: f64,
+}
+
 impl Predictor {
     /// `None` where the card tells nothing of its errors, or nothing more can be known.
     pub(super) fn outlook(
@@ -71,55 +81,56 @@ impl Predictor {
         let card = self.card.as_ref()?;
         let stage = self.model.gate.stage_of(row);
         let probe_step = vector.get("probe_step");
-        let now = card.usual_squared_error(stage, Course::of(vector), probe_step)?;
+        let now = card.usual_squared_error(stage, ProbeKind::of(vector), probe_step)?;
         let further =
             if probe_step.is_nan() { self.before_any_probe(card, row, vector) } else { along(card, vector) };
         let with_more: Vec<WithMore> = further
             .into_iter()
-            .filter(|(_, _, squared_error)| *squared_error < now)
-            .map(|(more, words, squared_error)| WithMore {
-                more,
-                words,
-                half_width_points: half_width_points * (squared_error / now).sqrt(),
+            .filter(|possible| possible.squared_error < now)
+            .map(|possible| WithMore {
+                more: possible.more,
+                words: possible.words,
+                step: possible.step,
+                half_width_points: half_width_points * (possible.squared_error / now).sqrt(),
             })
             .collect();
         (!with_more.is_empty()).then_some(Outlook { half_width_points, with_more })
     }
 
-    /// What could be known next, in words, and the squared error that it usually leaves.
-    fn before_any_probe(&self, card: &Card, row: &[f64], vector: &FeatureVector) -> Vec<(More, String, f64)> {
+    fn before_any_probe(&self, card: &Card, row: &[f64], vector: &FeatureVector) -> Vec<Possible> {
         let tells = |name: &str| vector.get(name).is_finite();
-        let has_rows = Course::of(vector) != Course::WithoutCleanRows;
+        let has_rows = ProbeKind::of(vector) != ProbeKind::WithoutCleanRows;
         let and_rows = if has_rows { "" } else { " and evaluation rows" };
         let with = |told: &[&str]| self.usually_with(card, row, told);
         let mut further = Vec::new();
-        let mut offer = |more, words: String, squared_error: Option<f64>| {
-            further.extend(squared_error.map(|squared_error| (more, words, squared_error)));
+        let mut offer = |more, words: String, step, squared_error: Option<f64>| {
+            further.extend(squared_error.map(|squared_error| Possible { more, words, step, squared_error }));
         };
         if !has_rows {
-            offer(More::EvaluationRows, "with evaluation rows at hand".into(), with(&[OF_THE_ROWS]));
+            offer(More::EvaluationRows, "with evaluation rows at hand".into(), None, with(&[OF_THE_ROWS]));
         }
         if !tells(BASE_SCORE) {
             let words = "with the base model's score on evaluation rows".into();
-            offer(More::BaseScore, words, with(&[OF_THE_ROWS, BASE_SCORE]));
+            offer(More::BaseScore, words, None, with(&[OF_THE_ROWS, BASE_SCORE]));
         }
         if !tells(PROXY_SCORE) {
             let words = format!("with a smaller model's probe{and_rows}");
-            offer(More::SmallerModelsProbe, words, with(&[OF_THE_ROWS, PROXY_LOSS, PROXY_SCORE]));
+            offer(More::SmallerModelsProbe, words, None, with(&[OF_THE_ROWS, PROXY_LOSS, PROXY_SCORE]));
         }
         if let Some(depth) = deepest(card, vector) {
             if !has_rows {
                 let words = format!("after {depth:.0} steps of a probe without evaluation rows");
-                offer(More::ProbeWithoutCleanRows, words, after(card, Course::WithoutCleanRows, depth));
+                let squared_error = after(card, ProbeKind::WithoutCleanRows, depth);
+                offer(More::ProbeWithoutCleanRows, words, Some(depth), squared_error);
             }
             let that_reads = if has_rows { "" } else { " that reads evaluation rows" };
             let words = format!("after {depth:.0} steps of a probe{that_reads}");
-            offer(More::Probe, words, after(card, that_reads_clean_rows(vector), depth));
+            offer(More::Probe, words, Some(depth), after(card, that_reads_clean_rows(vector), depth));
         }
         if !tells(FINISHED) {
             let words = "with a smaller model's finished run, scored on evaluation rows".into();
             let told = [OF_THE_ROWS, PROXY_LOSS, PROXY_SCORE, FINISHED];
-            offer(More::SmallerModelsRun, words, with(&told));
+            offer(More::SmallerModelsRun, words, None, with(&told));
         }
         further
     }
@@ -151,10 +162,10 @@ impl Predictor {
         };
         let last = known.readings.last().map(|reading| reading.step as f64);
         let Some(step) = last.or_else(|| deepest(card, &now)) else { return Ok(None) };
-        let has_own_curve = seen == 0 || card.risks.contains_key(&Course::of(&now));
-        let usual = card.usual_squared_error(stage, Course::of(&now), now.get("probe_step"));
-        let expected = |course: Course| {
-            let share = after(card, course, step)? / usual.filter(|_| has_own_curve)?;
+        let has_own_curve = seen == 0 || card.risks.contains_key(&ProbeKind::of(&now));
+        let usual = card.usual_squared_error(stage, ProbeKind::of(&now), now.get("probe_step"));
+        let expected = |kind: ProbeKind| {
+            let share = after(card, kind, step)? / usual.filter(|_| has_own_curve)?;
             Some(HalfWidth { points: points * share.sqrt(), measured: false })
         };
         let measured = |points| HalfWidth { points, measured: true };
@@ -164,7 +175,7 @@ impl Predictor {
             Some((other, _)) if most.has_clean_probe() && other == stage => (None, None),
             Some((_, without)) if most.has_clean_probe() => (Some(measured(points)), Some(measured(without))),
             Some((_, without)) => (expected(that_reads_clean_rows(&now)), Some(measured(without))),
-            None => (expected(that_reads_clean_rows(&now)), expected(Course::WithoutCleanRows)),
+            None => (expected(that_reads_clean_rows(&now)), expected(ProbeKind::WithoutCleanRows)),
         };
         Ok(with.zip(without).map(|(with, without)| Certainty { coverage, step, with, without }))
     }
@@ -179,31 +190,34 @@ impl Predictor {
 }
 
 /// The probe that was made, gone on with, and what it could have read.
-fn along(card: &Card, vector: &FeatureVector) -> Vec<(More, String, f64)> {
-    let (course, step) = (Course::of(vector), vector.get("probe_step"));
+fn along(card: &Card, vector: &FeatureVector) -> Vec<Possible> {
+    let (kind, step) = (ProbeKind::of(vector), vector.get("probe_step"));
     let mut further = Vec::new();
-    if course == Course::WithoutCleanRows {
-        let read = after(card, that_reads_clean_rows(vector), step);
+    let mut offer = |more, words, step, squared_error: Option<f64>| {
+        let step = Some(step);
+        further.extend(squared_error.map(|squared_error| Possible { more, words, step, squared_error }));
+    };
+    if kind == ProbeKind::WithoutCleanRows {
         let words = format!("had the {step:.0} steps read evaluation rows");
-        further.extend(read.map(|squared_error| (More::EvaluationRows, words, squared_error)));
+        offer(More::EvaluationRows, words, step, after(card, that_reads_clean_rows(vector), step));
     }
     if let Some(depth) = deepest(card, vector).filter(|depth| *depth > step) {
-        let more = match course {
-            Course::WithoutCleanRows => More::ProbeWithoutCleanRows,
-            Course::CleanRows | Course::BesideFinishedRun => More::Probe,
+        let more = match kind {
+            ProbeKind::WithoutCleanRows => More::ProbeWithoutCleanRows,
+            ProbeKind::CleanRows | ProbeKind::BesideFinishedRun => More::Probe,
         };
         let words = format!("after {depth:.0} steps of the probe");
-        further.extend(after(card, course, depth).map(|squared_error| (more, words, squared_error)));
+        offer(more, words, depth, after(card, kind, depth));
     }
     further
 }
 
-fn that_reads_clean_rows(vector: &FeatureVector) -> Course {
-    if vector.get(FINISHED).is_finite() { Course::BesideFinishedRun } else { Course::CleanRows }
+fn that_reads_clean_rows(vector: &FeatureVector) -> ProbeKind {
+    if vector.get(FINISHED).is_finite() { ProbeKind::BesideFinishedRun } else { ProbeKind::CleanRows }
 }
 
-fn after(card: &Card, course: Course, probe_step: f64) -> Option<f64> {
-    Some(card.risks.get(&course)?.curve.at(probe_step))
+fn after(card: &Card, kind: ProbeKind, probe_step: f64) -> Option<f64> {
+    Some(card.risks.get(&kind)?.curve.at(probe_step))
 }
 
 /// Where a usual probe ends; none where the whole run is hardly longer.

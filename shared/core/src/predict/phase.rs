@@ -3,8 +3,8 @@
 
 use serde::Serialize;
 
-use super::course::Course;
 use super::predictor::{ForecastOptions, Predictor, PredictorError};
+use super::probe_kind::ProbeKind;
 use super::risk::{Regime, RiskCurve, RiskFit, Terms};
 use crate::features::FeatureVector;
 
@@ -12,7 +12,7 @@ use crate::features::FeatureVector;
 pub struct Phase {
     /// Of the candidate itself, should it be probed.
     pub curve: RiskCurve,
-    pub course: Course,
+    pub probe_kind: ProbeKind,
     /// What is left to it after `probe_step`.
     squared_error: f64,
     probe_step: f64,
@@ -47,7 +47,7 @@ const REGIMES: [Regime; 3] = [Regime::StaticSufficient, Regime::DynamicCritical,
 /// Where a candidate stands.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Standing {
-    pub course: Course,
+    pub probe_kind: ProbeKind,
     /// 0 before any probe.
     pub probe_step: f64,
     /// What is left to it.
@@ -62,7 +62,7 @@ impl Phase {
         let share = standing.squared_error / standing.usual_squared_error;
         Self {
             curve: risk.curve.scaled(share),
-            course: standing.course,
+            probe_kind: standing.probe_kind,
             squared_error: standing.squared_error,
             probe_step: standing.probe_step,
             floor_interval: (share * risk.floor_interval.0, share * risk.floor_interval.1),
@@ -117,7 +117,7 @@ impl Phase {
             decay: self.curve.decay,
             decay_interval: self.decay_interval,
             regime: self.regime(),
-            reads_clean_rows: self.course != Course::WithoutCleanRows,
+            reads_clean_rows: self.probe_kind != ProbeKind::WithoutCleanRows,
             most_floor_points,
             most_decay,
             regimes: REGIMES,
@@ -147,9 +147,9 @@ impl Predictor {
         options: &ForecastOptions,
     ) -> Option<Phase> {
         let card = self.card.as_ref()?;
-        let (course, stage) = (Course::of(vector), self.model.gate.stage_of(row));
+        let (probe_kind, stage) = (ProbeKind::of(vector), self.model.gate.stage_of(row));
         let probe_step = vector.get("probe_step");
-        let usual_squared_error = card.usual_squared_error(stage, course, probe_step)?;
+        let usual_squared_error = card.usual_squared_error(stage, probe_kind, probe_step)?;
         let squared_error = match &card.calibration {
             Some(calibration) => {
                 let error = self.expected_error(row, self.answer(row));
@@ -158,12 +158,12 @@ impl Predictor {
             None => None,
         };
         let standing = Standing {
-            course,
+            probe_kind,
             probe_step: if probe_step.is_nan() { 0.0 } else { probe_step },
             squared_error: squared_error.unwrap_or(usual_squared_error),
             usual_squared_error,
         };
-        Some(Phase::new(card.risk_along(course)?, standing, card.terms(options.step_price)))
+        Some(Phase::new(card.risk_along(probe_kind)?, standing, card.terms(options.step_price)))
     }
 }
 
@@ -184,8 +184,12 @@ mod tests {
             runs: 40,
         };
         let usual_squared_error = curve.at(10.0);
-        let standing =
-            Standing { course: Course::CleanRows, probe_step: 10.0, squared_error, usual_squared_error };
+        let standing = Standing {
+            probe_kind: ProbeKind::CleanRows,
+            probe_step: 10.0,
+            squared_error,
+            usual_squared_error,
+        };
         Phase::new(
             &risk,
             standing,

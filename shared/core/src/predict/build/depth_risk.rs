@@ -9,7 +9,7 @@ use super::judged::JudgedRow;
 use crate::numerics::power_law::PowerLaw;
 use crate::numerics::{Random, stats};
 use crate::predict::card::Card;
-use crate::predict::course::Course;
+use crate::predict::probe_kind::ProbeKind;
 use crate::predict::risk::{Regime, RiskCurve, RiskFit};
 use crate::runs::{Knowledge, RunRecord};
 
@@ -75,17 +75,17 @@ fn ratio(pairs: impl Iterator<Item = (f64, f64)>) -> f64 {
 }
 
 /// For each kind of probe that enough training runs tell of, as if all of them did.
-pub fn by_course(rows: &[JudgedRow], depths: &[f64], seed: u64) -> BTreeMap<Course, RiskFit> {
+pub fn by_kind(rows: &[JudgedRow], depths: &[f64], seed: u64) -> BTreeMap<ProbeKind, RiskFit> {
     let standard = Standard::of(rows);
-    let of = |course: Course| {
-        let fit = fit(&errors_along(rows, course, depths), deepest(depths), seed)?;
+    let of = |kind: ProbeKind| {
+        let fit = fit(&errors_along(rows, kind, depths), deepest(depths), seed)?;
         let (depth, first) = fit.points.first()?;
         let is_there = |row: &JudgedRow| (row.step - depth).abs() < 0.5;
-        let level = standard.squared_error(|row| row.knowledge == course.knowledge() && is_there(row));
+        let level = standard.squared_error(|row| row.knowledge == kind.knowledge() && is_there(row));
         let share = level / first;
-        Some((course, if share.is_finite() { scaled(fit, share) } else { fit }))
+        Some((kind, if share.is_finite() { scaled(fit, share) } else { fit }))
     };
-    Course::ALL.into_iter().filter_map(of).collect()
+    ProbeKind::ALL.into_iter().filter_map(of).collect()
 }
 
 /// With clean rows.
@@ -94,7 +94,7 @@ pub fn by_family(runs: &[RunRecord], rows: &[JudgedRow], card: &Card, seed: u64)
     let of = |family: &str| {
         let own: Vec<JudgedRow> =
             rows.iter().filter(|row| runs[row.run].family() == family).cloned().collect();
-        let errors = errors_along(&own, Course::CleanRows, &card.depths);
+        let errors = errors_along(&own, ProbeKind::CleanRows, &card.depths);
         let risk = fit(&errors, deepest(&card.depths), seed)?;
         let regime = risk.curve.regime(card.terms(None));
         Some(FamilyRisk { family: family.to_owned(), risk, regime })
@@ -108,11 +108,11 @@ fn deepest(depths: &[f64]) -> f64 {
 
 /// At the common depths, and beyond them in bands, each twice as wide as the one before and standing at the mean depth of
 /// what is read in it.
-fn errors_along(rows: &[JudgedRow], course: Course, depths: &[f64]) -> Vec<DepthError> {
+fn errors_along(rows: &[JudgedRow], kind: ProbeKind, depths: &[f64]) -> Vec<DepthError> {
     let deepest = deepest(depths);
     let mut errors = Vec::new();
     let mut bands: BTreeMap<i32, Vec<DepthError>> = BTreeMap::new();
-    for row in rows.iter().filter(|row| row.knowledge == course.knowledge()) {
+    for row in rows.iter().filter(|row| row.knowledge == kind.knowledge()) {
         let common = depths.iter().copied().find(|depth| (depth - row.step).abs() < 0.5);
         let probe_step = common.unwrap_or(row.step);
         let error = DepthError { run: row.run, probe_step, squared_error: row.residual().powi(2) };
@@ -271,7 +271,7 @@ mod tests {
                 row(run, Knowledge::Clean, depth, harder * TRUTH.at(depth).sqrt())
             })
             .collect();
-        let found = fit(&errors_along(&rows, Course::CleanRows, &DEPTHS), 100.0, 1).unwrap();
+        let found = fit(&errors_along(&rows, ProbeKind::CleanRows, &DEPTHS), 100.0, 1).unwrap();
         for (depth, error) in &found.points {
             assert!((error / TRUTH.at(*depth) - 5.0).abs() < 1e-6, "{found:?}");
         }
@@ -308,10 +308,10 @@ mod tests {
                 rows.push(row(run, Knowledge::Blind, depth, 15.0 * z));
             }
         }
-        let found = by_course(&rows, &DEPTHS, 0);
+        let found = by_kind(&rows, &DEPTHS, 0);
         assert_eq!(found.len(), 2);
-        let left = |course: Course| found[&course].curve.at(100.0) / found[&course].curve.at(0.0);
-        assert!((left(Course::WithoutCleanRows) - 1.0).abs() < 1e-6, "{found:?}");
-        assert!((left(Course::CleanRows) - TRUTH.at(100.0) / TRUTH.at(0.0)).abs() < 0.02, "{found:?}");
+        let left = |kind: ProbeKind| found[&kind].curve.at(100.0) / found[&kind].curve.at(0.0);
+        assert!((left(ProbeKind::WithoutCleanRows) - 1.0).abs() < 1e-6, "{found:?}");
+        assert!((left(ProbeKind::CleanRows) - TRUTH.at(100.0) / TRUTH.at(0.0)).abs() < 0.02, "{found:?}");
     }
 }

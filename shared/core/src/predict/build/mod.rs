@@ -9,6 +9,7 @@ mod error_model;
 mod fitted;
 mod judged;
 mod on_runs;
+mod outlook_check;
 mod report;
 mod screening;
 mod split_report;
@@ -33,6 +34,7 @@ pub use depth_risk::FamilyRisk;
 pub use divergence::{DivergenceReport, DivergenceRow};
 pub use judged::TestSummary;
 pub use on_runs::{OnRuns, OnRunsError, OnRunsRow, judge_on_runs};
+pub use outlook_check::OutlookRow;
 pub use report::html_report;
 pub use screening::ScreeningPoint;
 pub use split_report::{DepthRow, SplitReport, Worst};
@@ -151,6 +153,7 @@ pub fn build(
     let divergence_model = diverging.as_ref().map(|(model, _)| model);
     let mut onnx = write(&fitted.model, Some(&fitted.errors.model), divergence_model, &card);
     let predictor = Predictor::load(&onnx, |_| false).map_err(BuildError::Unreadable)?;
+    main.outlook = outlook_check::judge(&predictor, &test);
     main.transfer = judge_transfer(&predictor, options);
     if let Some(widening) = main.transfer.as_ref().and_then(|transfer| transfer.widening) {
         card.transfer_widening = Some(widening);
@@ -178,7 +181,7 @@ fn add_risk(card: &mut Card, held_out: &[JudgedRow], seed: u64) {
         let squared_error = standard.squared_error(|row| row.stage == index);
         stage.squared_error = squared_error.is_finite().then_some(squared_error);
     }
-    card.risks = depth_risk::by_course(held_out, &card.depths, seed);
+    card.risks = depth_risk::by_kind(held_out, &card.depths, seed);
     card.step_price = stopping::choose_price(held_out, card).map(|price| price.0);
 }
 

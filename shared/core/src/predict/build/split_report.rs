@@ -9,6 +9,7 @@ use super::baselines::{self, Ground};
 use super::divergence::DivergenceReport;
 use super::fitted::Fitted;
 use super::judged::{JudgedRow, TestSummary, on_test, summary};
+use super::outlook_check::OutlookRow;
 use super::screening::{self, ScreeningPoint};
 use super::stopping::{self, StoppingReplay};
 use super::transfer::TransferReport;
@@ -38,6 +39,8 @@ pub struct SplitReport {
     pub stopping: Option<StoppingReplay>,
     pub screening: Vec<ScreeningPoint>,
     pub divergence: Option<DivergenceReport>,
+    /// What was expected of knowing more, and what came.
+    pub outlook: Vec<OutlookRow>,
     /// On base models that nothing was learnt from.
     pub transfer: Option<TransferReport>,
     /// Test rows that are marked as unlike the training runs, and the error on them and on the rest.
@@ -158,6 +161,7 @@ impl Maker<'_> {
                 &thresholds,
             ),
             divergence: None,
+            outlook: Vec::new(),
             transfer: None,
             outside: self.outsiders(&headline),
             importance,

@@ -6,8 +6,8 @@ use serde::Serialize;
 use super::judged::{JudgedRow, courses};
 use crate::numerics::stats;
 use crate::predict::card::Card;
-use crate::predict::course::Course;
 use crate::predict::fit::metrics;
+use crate::predict::probe_kind::ProbeKind;
 use crate::predict::risk::{RiskCurve, StepPrice};
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -46,7 +46,7 @@ pub fn replay_with(rows: &[JudgedRow], card: &Card, threshold: f64) -> Option<St
 }
 
 fn curve(card: &Card) -> Option<RiskCurve> {
-    Some(card.risks.get(&Course::CleanRows)?.curve)
+    Some(card.risks.get(&ProbeKind::CleanRows)?.curve)
 }
 
 fn replay(

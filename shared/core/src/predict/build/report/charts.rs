@@ -2,7 +2,7 @@
 
 use crate::predict::build::SplitReport;
 use crate::predict::card::Card;
-use crate::predict::course::Course;
+use crate::predict::probe_kind::ProbeKind;
 use crate::svg::{Axis, Chart, Mark, Row, RowChart, Spacing, Tone};
 
 pub fn all(split: &SplitReport, card: &Card) -> Vec<String> {
@@ -52,7 +52,7 @@ fn error_by_depth(split: &SplitReport, card: &Card) -> String {
     if !now.is_empty() {
         marks.push(line(now, Tone::Ink, false, "score now, test"));
     }
-    if let Some(risk) = card.risks.get(&Course::CleanRows) {
+    if let Some(risk) = card.risks.get(&ProbeKind::CleanRows) {
         let points = risk.points.iter().map(|(step, _)| (*step, risk.curve.at(*step).sqrt())).collect();
         marks.push(line(points, Tone::Muted, true, "fitted, out of fold"));
     }

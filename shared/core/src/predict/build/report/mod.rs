@@ -46,6 +46,7 @@ fn split(split: &SplitReport, report: &FitReport, card: &Card) -> String {
     page += &tables::coverage_by_width(split);
     page += &tables::stopping(split);
     page += &tables::screening(split);
+    page += &tables::outlook(split);
     page += &tables::divergence(split);
     page += &tables::worst(split);
     for chart in charts::all(split, card) {

@@ -5,8 +5,8 @@ use super::charts::{axis, line};
 use super::tables::{cells, number, table};
 use crate::predict::build::{FamilyRisk, FitReport};
 use crate::predict::card::Card;
-use crate::predict::course::Course;
 use crate::predict::phase::{Phase, PhaseMap, Standing};
+use crate::predict::probe_kind::ProbeKind;
 use crate::predict::risk::{Regime, RiskFit};
 use crate::svg::{Chart, Mark, Tone};
 
@@ -14,8 +14,8 @@ pub fn section(report: &FitReport, card: &Card) -> String {
     if card.risks.is_empty() {
         return String::new();
     }
-    let mut page = by_course(card, deepest(card));
-    page += &figure(&error_by_course(card));
+    let mut page = by_kind(card, deepest(card));
+    page += &figure(&error_by_kind(card));
     page += &by_family(report, deepest(card));
     if let Some(diagram) = phase_diagram(&report.families, card) {
         page += &figure(&diagram);
@@ -59,10 +59,10 @@ fn numbers(risk: &RiskFit, deepest: f64) -> Vec<String> {
     ]
 }
 
-fn by_course(card: &Card, deepest: f64) -> String {
+fn by_kind(card: &Card, deepest: f64) -> String {
     let mut rows = vec![header("Kind of probe", deepest)];
-    rows.extend(card.risks.iter().map(|(course, risk)| {
-        let mut row = vec![course.words().to_owned()];
+    rows.extend(card.risks.iter().map(|(kind, risk)| {
+        let mut row = vec![kind.words().to_owned()];
         row.extend(numbers(risk, deepest));
         row
     }));
@@ -106,18 +106,18 @@ fn word(regime: Regime) -> &'static str {
 }
 
 /// At the end of a line.
-fn short(course: Course) -> &'static str {
-    match course {
-        Course::WithoutCleanRows => "no clean rows",
-        Course::CleanRows => "clean rows",
-        Course::BesideFinishedRun => "and smaller run",
+fn short(kind: ProbeKind) -> &'static str {
+    match kind {
+        ProbeKind::WithoutCleanRows => "no clean rows",
+        ProbeKind::CleanRows => "clean rows",
+        ProbeKind::BesideFinishedRun => "and smaller run",
     }
 }
 
-fn error_by_course(card: &Card) -> Chart {
+fn error_by_kind(card: &Card) -> Chart {
     let tones = [Tone::Ink, Tone::Accent, Tone::Good];
     let mut marks = Vec::new();
-    for ((course, risk), tone) in card.risks.iter().zip(tones) {
+    for ((kind, risk), tone) in card.risks.iter().zip(tones) {
         let root = |(depth, squared): &(f64, f64)| (*depth, squared.max(0.0).sqrt());
         let deepest = risk.points.last().map_or(100.0, |point| point.0);
         let curve = (0..=50).map(|step| {
@@ -126,7 +126,7 @@ fn error_by_course(card: &Card) -> Chart {
         });
         let points = risk.points.iter().map(root);
         marks.push(Mark::Dots { points: points.map(|(x, y)| (x, y, format!("{y:.1}"))).collect(), tone });
-        marks.push(line(curve.collect(), tone, true, short(*course)));
+        marks.push(line(curve.collect(), tone, true, short(*kind)));
     }
     let title = "Error against probe depth by kind of probe, out of fold, with the fitted curves".into();
     Chart { title, x: axis("probe steps"), y: axis("root mean square error, points"), marks }
@@ -134,10 +134,10 @@ fn error_by_course(card: &Card) -> Chart {
 
 /// Families as dots on the plane of all runs together; the borders are theirs.
 fn phase_diagram(families: &[FamilyRisk], card: &Card) -> Option<Chart> {
-    let risk = card.risks.get(&Course::CleanRows)?;
+    let risk = card.risks.get(&ProbeKind::CleanRows)?;
     let squared_error = risk.curve.at(0.0);
     let standing = Standing {
-        course: Course::CleanRows,
+        probe_kind: ProbeKind::CleanRows,
         probe_step: 0.0,
         squared_error,
         usual_squared_error: squared_error,

@@ -297,6 +297,38 @@ pub fn screening(split: &SplitReport) -> String {
     table("Screening", note, &rows)
 }
 
+pub fn outlook(split: &SplitReport) -> String {
+    if split.outlook.is_empty() {
+        return String::new();
+    }
+    let mut rows = vec![cells(&[
+        "Known",
+        "more",
+        "runs",
+        "half width then",
+        "expected with more",
+        "came",
+        "single ones off by",
+        "truths within",
+    ])];
+    rows.extend(split.outlook.iter().map(|row| {
+        vec![
+            row.known.clone(),
+            row.words.clone(),
+            row.runs.to_string(),
+            number(row.half_width_points, 1),
+            number(row.expected_points, 1),
+            number(row.came_points, 1),
+            number(row.deviation_points, 1),
+            percent(row.covered_share),
+        ]
+    }));
+    let note = "How far a forecast would be off with more known is told beforehand, from the training part. Here on \
+                test runs of which that became known: means of the half widths of their intervals, and how many \
+                truths lie no further from the later forecast than was expected.";
+    table("What more knowledge was expected to bring, and brought", note, &rows)
+}
+
 pub fn divergence(split: &SplitReport) -> String {
     let Some(found) = &split.divergence else { return String::new() };
     let mut rows = vec![cells(&[

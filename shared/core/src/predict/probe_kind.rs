@@ -7,7 +7,7 @@ use crate::runs::{FINISHED, Knowledge, OF_THE_ROWS};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Course {
+pub enum ProbeKind {
     /// Nothing but rows of the file itself is read.
     WithoutCleanRows,
     CleanRows,
@@ -15,7 +15,7 @@ pub enum Course {
     BesideFinishedRun,
 }
 
-impl Course {
+impl ProbeKind {
     pub const ALL: [Self; 3] = [Self::WithoutCleanRows, Self::CleanRows, Self::BesideFinishedRun];
 
     /// Of the candidate's own probe; of the one that it could be given, where there was none yet.
@@ -63,15 +63,15 @@ mod tests {
             for name in names {
                 vector.set(name, 1.0);
             }
-            Course::of(&vector)
+            ProbeKind::of(&vector)
         };
-        assert_eq!(of(&[]), Course::WithoutCleanRows);
-        assert_eq!(of(&[OF_THE_ROWS]), Course::CleanRows);
-        assert_eq!(of(&["base_score"]), Course::CleanRows);
-        assert_eq!(of(&[FINISHED]), Course::BesideFinishedRun);
+        assert_eq!(of(&[]), ProbeKind::WithoutCleanRows);
+        assert_eq!(of(&[OF_THE_ROWS]), ProbeKind::CleanRows);
+        assert_eq!(of(&["base_score"]), ProbeKind::CleanRows);
+        assert_eq!(of(&[FINISHED]), ProbeKind::BesideFinishedRun);
         // Rows at hand that the probe did not read.
-        assert_eq!(of(&[OF_THE_ROWS, "probe_step"]), Course::WithoutCleanRows);
-        assert_eq!(of(&["eval_score", "probe_step"]), Course::CleanRows);
-        assert_eq!(of(&["eval_score", "probe_step", FINISHED]), Course::BesideFinishedRun);
+        assert_eq!(of(&[OF_THE_ROWS, "probe_step"]), ProbeKind::WithoutCleanRows);
+        assert_eq!(of(&["eval_score", "probe_step"]), ProbeKind::CleanRows);
+        assert_eq!(of(&["eval_score", "probe_step", FINISHED]), ProbeKind::BesideFinishedRun);
     }
 }

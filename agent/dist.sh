@@ -51,11 +51,18 @@ fi
 pack() { # archive folder
   tar --sort=name --mtime="@$time" --owner=0 --group=0 --numeric-owner -C "$(dirname "$2")" -c "$(basename "$2")" | gzip -9n >"$1"
 }
+documents() { # folder: whatever the README leads to
+  mkdir -p "$1/lab/predictors"
+  cp README.md SECURITY.md CHANGELOG.md ARCHITECTURE.md CONTRIBUTING.md LICENSE-MIT LICENSE-APACHE "$1"
+  cp -r docs "$1/docs"
+  cp -r lab/README.md lab/checkpoints.csv lab/pictures "$1/lab"
+  cp lab/predictors/*.html "$1/lab/predictors"
+}
 name=foretune-$version-x86_64-linux
 folder=$out/stage/$name
 mkdir -p "$folder"
-cp "$out/foretune" README.md SECURITY.md CHANGELOG.md LICENSE-MIT LICENSE-APACHE "$folder"
-cp -r docs "$folder/docs"
+cp "$out/foretune" "$folder"
+documents "$folder"
 pack "$out/$name.tar.gz" "$folder"
 if [ -d web/dist ]; then
   cp -r web/dist "$out/stage/foretune-$version-site"
@@ -67,7 +74,7 @@ fi
 deb=$out/stage/deb
 mkdir -p "$deb/DEBIAN" "$deb/usr/bin" "$deb/usr/share/doc/foretune"
 cp "$out/foretune" "$deb/usr/bin"
-cp README.md SECURITY.md CHANGELOG.md "$deb/usr/share/doc/foretune"
+documents "$deb/usr/share/doc/foretune"
 cat >"$deb/usr/share/doc/foretune/copyright" <<EOF
 Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/
 Files: *

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds every fuzz target and runs each for some seconds from its committed seeds, seven at a time: the time is the clock's.
+# Builds every fuzz target and runs each for some seconds from its committed seeds, eight at a time: the time is the clock's.
 # The second argument seeds the mutations (0 draws them anew): with the one that CI has, a change is judged by what it changed.
 # One line for each: ok or FAILED, then the end of its log and the input that did it.
 set -uo pipefail
@@ -29,4 +29,4 @@ fuzz_target() {
 }
 export -f fuzz_target
 
-find fuzz_targets -name '*.rs' -exec basename -s .rs {} + | sort | xargs -n 1 -P 7 bash -c 'fuzz_target "$0"'
+find fuzz_targets -name '*.rs' -exec basename -s .rs {} + | sort | xargs -n 1 -P 8 bash -c 'fuzz_target "$0"'

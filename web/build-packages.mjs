@@ -68,7 +68,7 @@ async function buildPackage(web, name, isDev, before) {
   const target = folder(name);
   if (before) startFrom(folder(before), target);
   const small = isDev || !SMALL.includes(name) ? [] : ["--config", 'profile.wasm-release.package.foretune-core.opt-level="s"'];
-  await run("cargo", ["build", ...small, "--quiet", "--lib", "-p", "foretune-wasm", "--target", "wasm32-unknown-unknown", "--profile", profile, "--no-default-features", "--features", name, "--target-dir", target], root);
+  await run("cargo", ["build", "--locked", ...small, "--quiet", "--lib", "-p", "foretune-wasm", "--target", "wasm32-unknown-unknown", "--profile", profile, "--no-default-features", "--features", name, "--target-dir", target], root);
   const linked = join(target, "wasm32-unknown-unknown", isDev ? "debug" : profile, "foretune_wasm.wasm");
 
   const out = join(web, `.build/packages/${isDev ? "dev" : "release"}/${name}`);

@@ -111,7 +111,7 @@ pub struct SetAside {
 }
 
 pub fn set_aside_by(path: &Path) -> Result<Option<SetAside>> {
-    let text = files::read_text(path)?;
+    let text = files::read_whole_text(path)?;
     let start = text.lines().find_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     Ok(start.and_then(|start| {
         let record = serde_json::from_value(start["set_aside"].clone()).ok()?;
@@ -122,7 +122,7 @@ pub fn set_aside_by(path: &Path) -> Result<Option<SetAside>> {
 
 /// The readings of a trace, in the order of their steps.
 pub fn readings(path: &Path) -> Result<Vec<Reading>> {
-    let trace =
-        read_trace(&files::read_text(path)?).with_context(|| format!("the trace {}", path.display()))?;
+    let trace = read_trace(&files::read_whole_text(path)?)
+        .with_context(|| format!("the trace {}", path.display()))?;
     Ok(trace.readings)
 }

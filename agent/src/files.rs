@@ -9,6 +9,7 @@ use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use foretune_core::limits;
 use foretune_core::source::{ByteSource, SourceError};
 use thiserror::Error;
 
@@ -53,6 +54,25 @@ pub fn read(path: &Path) -> Result<Vec<u8>> {
 
 pub fn read_text(path: &Path) -> Result<String> {
     fs::read_to_string(path).map_err(|error| FileError::new("read", path, error))
+}
+
+/// The whole of what a user names, a pipe too, of this size at most: the end of a device never comes.
+pub fn read_whole(path: &Path, most_bytes: u64) -> Result<Vec<u8>> {
+    let fail = |error| FileError::new("read", path, error);
+    let mut bytes = Vec::new();
+    open(path)?.take(most_bytes + 1).read_to_end(&mut bytes).map_err(fail)?;
+    if bytes.len() as u64 > most_bytes {
+        let what = format!("it has more than {most_bytes} bytes, which is the most that is read");
+        return Err(fail(io::Error::new(io::ErrorKind::InvalidInput, what)));
+    }
+    Ok(bytes)
+}
+
+/// A log, a table, a trace, run records.
+pub fn read_whole_text(path: &Path) -> Result<String> {
+    let bytes = read_whole(path, limits::MAX_WHOLE_FILE_BYTES)?;
+    let not_text = |_| io::Error::new(io::ErrorKind::InvalidData, "it is no UTF-8 text");
+    String::from_utf8(bytes).map_err(|error| FileError::new("read", path, not_text(error)))
 }
 
 /// The whole of a file that strangers may have made: of this size at most, and no pipe or device, which would never
@@ -538,6 +558,17 @@ mod tests {
         write_atomically(&target, b"whole").unwrap();
         assert_eq!(read(&target).unwrap(), b"whole");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_without_an_end_is_read_so_far_and_refused() {
+        let told = read_whole(Path::new("/dev/zero"), 4096).unwrap_err().to_string();
+        assert!(told.contains("/dev/zero") && told.contains("more than 4096 bytes"), "{told}");
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("table.csv");
+        fs::write(&path, b"12345").unwrap();
+        assert_eq!(read_whole(&path, 5).unwrap(), b"12345");
+        assert!(read_whole(&path, 4).is_err());
     }
 
     #[test]

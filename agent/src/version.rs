@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use crate::commands::forecast::shipped_predictor_hash;
 use crate::weights::{ModelFolder, TINY};
 use crate::{devices, server};
 
@@ -17,6 +18,26 @@ pub fn text() -> String {
     add("candle", &format!("{}, gemm {}", env!("FORETUNE_CANDLE"), env!("FORETUNE_GEMM")));
     add("page", &server::page_digest().unwrap_or_else(|| "none".to_owned()));
     let tiny = ModelFolder::open(TINY).and_then(|model| model.fingerprint(&model.weights()?));
+    add("predictor", &shipped_predictor_hash());
     add("model", &tiny.map_or_else(|error| format!("{error:#}"), |hash| format!("{TINY} {hash:016x}")));
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use foretune_core::links::predictor_hash;
+
+    use super::*;
+
+    #[test]
+    fn everything_that_decides_about_results_is_named() {
+        let text = text();
+        for name in ["commit", "build", "features", "processor", "candle", "page", "predictor", "model"] {
+            let line = text.lines().find(|line| line.starts_with(&format!("{name} ")));
+            let value = line.unwrap_or_else(|| panic!("{name}: {text}")).split_whitespace().nth(1);
+            assert!(value.is_some_and(|value| value != "error:"), "{name}: {text}");
+        }
+        let predictor = std::fs::read("../lab/predictors/tiny-exact-match.onnx").unwrap();
+        assert!(text.contains(&predictor_hash(&predictor)), "{text}");
+    }
 }

@@ -47,11 +47,11 @@ impl ModelFolder {
             return Self::from_texts(name, None, tiny::CONFIG, tiny::TOKENIZER, Some(tiny::SETTINGS));
         }
         let folder = find(name)?;
-        let config = read_text(&folder.join("config.json"))?;
+        let config = read_model_text(&folder.join("config.json"))?;
         let tokenizer =
             files::read_bounded(&folder.join("tokenizer.json"), limits::MAX_TOKENIZER_BYTES as u64)?;
         let settings = folder.join("tokenizer_config.json");
-        let settings = if files::exists(&settings) { Some(read_text(&settings)?) } else { None };
+        let settings = if files::exists(&settings) { Some(read_model_text(&settings)?) } else { None };
         Self::from_texts(name, Some(folder.clone()), &config, &tokenizer, settings.as_deref())
             .with_context(|| format!("the model in {} cannot be used", folder.display()))
     }
@@ -158,7 +158,7 @@ pub fn parameters(name: &str) -> Option<u64> {
     let config = if name == TINY {
         tiny::CONFIG.to_owned()
     } else {
-        files::read_text(&find(name).ok()?.join("config.json")).ok()?
+        read_model_text(&find(name).ok()?.join("config.json")).ok()?
     };
     Some(ModelConfig::from_json(&config).ok()?.parameter_count())
 }
@@ -189,12 +189,9 @@ impl Weights {
     }
 }
 
-/// Config or index of a model.
-const MAX_TEXT_BYTES: u64 = 256 << 20;
-
 /// A folder of models comes from strangers, and a link in it may point anywhere.
-fn read_text(path: &Path) -> Result<String> {
-    let bytes = files::read_bounded(path, MAX_TEXT_BYTES)?;
+pub fn read_model_text(path: &Path) -> Result<String> {
+    let bytes = files::read_bounded(path, limits::MAX_MODEL_TEXT_BYTES)?;
     String::from_utf8(bytes).with_context(|| format!("{} is not UTF-8", path.display()))
 }
 
@@ -213,7 +210,7 @@ impl Shards {
         let mut shards = Self { files: Vec::new(), entries: BTreeMap::new() };
         let index = folder.join("model.safetensors.index.json");
         if files::exists(&index) {
-            let names = models::shards(&read_text(&index)?)
+            let names = models::shards(&read_model_text(&index)?)
                 .with_context(|| format!("{} cannot be used", index.display()))?;
             for name in names {
                 shards.add(&folder.join(&name)).with_context(|| {

@@ -2,11 +2,14 @@
 """Many clients on one daemon for some minutes: watchers that follow one job, some of which take nothing, and others
 that come and go. What the daemon holds meanwhile, and what it costs the probe.
 
-    just load [--minutes 10] [--watchers 200] [--slow 20] [--cycles 1000] [--apart] [--out FILE.csv]
+    just load [--minutes 10] [--watchers 200] [--slow 20] [--cycles 1000] [--apart [--turn 20]] [--out FILE.csv]
 
 Every second one line: seconds, resident bytes and open descriptors of the daemon, clients. At the end memory and
-descriptors of the last third against those of the second, and the probe's step time while loaded beside the same
-probe alone: pairs in turn, since shared machines drift. Exit code 1 where something grew or a client was refused.
+descriptors of the last third against those of the second, and the probe's speed while loaded beside the same probe
+alone: pairs in turn, since shared machines drift. With --apart one long probe has a processor of its own, and on the
+other one there is in turn nothing but the daemon, the crowd, or a neighbour that is as busy and knows nothing of the
+daemon: what two processors take from each other is not the daemon's doing. Exit code 1 where something grew or a
+client was refused.
 Needs the Python package websockets."""
 import argparse, asyncio, json, os, pathlib, statistics, subprocess, sys, time
 
@@ -144,7 +147,6 @@ class Load:
         fields = pathlib.Path(f"/proc/{self.process}/stat").read_text().rsplit(")", 1)[1].split()
         return 1000 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-
     def keep_apart(self):
         """The first processor for the probe under way, with all its threads."""
         children = subprocess.run(["pgrep", "-P", str(self.process)], capture_output=True, text=True, check=True)
@@ -154,7 +156,7 @@ class Load:
 
 
 def probe(data, steps, batch_rows):
-    recipe = {"learning_rate": 2e-3, "batch_size": batch_rows, "epochs": 1000, "rank": 2, "sequence_length": 48}
+    recipe = {"learning_rate": 2e-3, "batch_size": batch_rows, "epochs": 10000, "rank": 2, "sequence_length": 48}
     return {"kind": "probe", "model": "tiny", "device": "cpu", "stop": "never", "steps": steps, "data": {"upload": data}, "recipe": recipe}
 
 
@@ -171,19 +173,99 @@ async def timed(load, data):
     socket = await load.connect()
     job = (await ask(socket, type="start", job=probe(data, load.options.steps, load.options.batch)))["job"]["job"]
     await socket.send(json.dumps({"type": "subscribe", "job": job, "from": 1}))
-    result, is_apart = None, False
+    result = None
     while True:
         message = json.loads(await socket.recv())
         if message["type"] == "event" and message["job"] == job:
-            if load.options.apart and not is_apart:
-                load.keep_apart()
-                is_apart = True
             if message["kind"] == "result":
                 result = message["payload"]
             if message["kind"] in ("done", "failed", "cancelled"):
                 assert message["kind"] == "done", message
                 await socket.close()
                 return job, result["tokens_per_second"]
+
+
+BUSY = "import json\nrows = [{'step': i, 'loss': i / 7} for i in range(2000)]\nwhile True: json.loads(json.dumps(rows))"
+STATES = ("alone", "crowd", "neighbour")
+
+
+class LongProbe:
+    """One probe, and when each of its steps was entered into the log."""
+
+    async def start(self, load, data):
+        self.socket = await load.connect()
+        spec = probe(data, 15_000, load.options.batch)
+        self.job = (await ask(self.socket, type="start", job=spec))["job"]["job"]
+        await self.socket.send(json.dumps({"type": "subscribe", "job": self.job, "from": 1}))
+        self.times_ms, self.is_running = [], True
+        self.reader = asyncio.create_task(self.read())
+        while len(self.times_ms) < 5:
+            await asyncio.sleep(0.1)
+        load.keep_apart()
+
+    async def read(self):
+        while self.is_running:
+            message = json.loads(await self.socket.recv())
+            if message["type"] == "event" and message["job"] == self.job:
+                assert message["kind"] not in ("done", "failed", "cancelled") or not self.is_running, message
+                if message["kind"] == "step":
+                    self.times_ms.append(message["time_ms"])
+
+    def step_ms(self, begun, ended):
+        """Median of the steps between these two seconds."""
+        within = [time for time in self.times_ms if 1000 * begun <= time <= 1000 * ended]
+        return statistics.median(later - sooner for sooner, later in zip(within, within[1:]))
+
+    async def stop(self):
+        self.is_running = False
+        await self.socket.send(json.dumps({"type": "cancel", "job": self.job}))
+        await self.reader
+        await self.socket.close()
+
+
+def crowd_of(load, job):
+    """Everybody who watches, takes nothing, or comes and goes."""
+    options = load.options
+    everybody = [load.follow(job) for _ in range(options.watchers - options.slow)]
+    everybody += [load.take_nothing(job) for _ in range(options.slow)]
+    return [asyncio.create_task(one) for one in [*everybody, load.come_and_go(job)]]
+
+
+async def in_turns(load, data):
+    """Step times of one probe while its neighbours change, round by round."""
+    long = LongProbe()
+    await long.start(load, data)
+    rounds = []
+    for number in range(load.options.pairs):
+        found = {}
+        for state in STATES[number % 3 :] + STATES[: number % 3]:
+            load.over = state != "crowd"
+            crowd = crowd_of(load, long.job) if state == "crowd" else []
+            busy = subprocess.Popen([sys.executable, "-c", BUSY]) if state == "neighbour" else None
+            # Until everybody is connected and has heard what was before.
+            await asyncio.sleep(5)
+            begun = time.time()
+            await asyncio.sleep(load.options.turn)
+            ended = time.time()
+            load.over = True
+            await asyncio.gather(*crowd)
+            if busy:
+                busy.kill()
+                busy.wait()
+            found[state] = begun, ended
+        # What was last entered is on its way still.
+        await asyncio.sleep(2)
+        rounds.append({state: long.step_ms(*turn) for state, turn in found.items()})
+        print(f"round {number + 1}: a step took " + ", ".join(f"{rounds[-1][state]:.0f} ms {state}" for state in STATES), file=sys.stderr)
+    await long.stop()
+    return rounds
+
+
+def ratio(rounds, state, other):
+    """Mean of the speed in one state beside the other one, and its standard error."""
+    ratios = [found[other] / found[state] for found in rounds]
+    error = statistics.stdev(ratios) / len(ratios) ** 0.5 if len(ratios) > 1 else float("nan")
+    return f"{statistics.mean(ratios):.3f} +- {error:.3f} (median {statistics.median(ratios):.3f}, {min(ratios):.3f} to {max(ratios):.3f})"
 
 
 async def measure(load, out):
@@ -204,10 +286,7 @@ async def measure(load, out):
             await asyncio.sleep(1)
 
     recorder = asyncio.create_task(record())
-    crowd = [load.follow(watched) for _ in range(options.watchers - options.slow)]
-    crowd += [load.take_nothing(watched) for _ in range(options.slow)]
-    crowd = [asyncio.create_task(one) for one in crowd]
-    crowd.append(asyncio.create_task(load.come_and_go(watched)))
+    crowd = crowd_of(load, watched)
     while time.monotonic() < deadline:
         await timed(load, data)
         print(f"{time.monotonic() - begun:5.0f} s: {table[-1][1] / 1e6:.1f} MB, {table[-1][2]} descriptors, {load.cycles} came and went, {load.failed} failed, {load.let_go} let go as slow", file=sys.stderr)
@@ -215,17 +294,14 @@ async def measure(load, out):
     await asyncio.gather(*crowd)
     await recorder
     resident, descriptors = load.look()
+    rounds = await in_turns(load, data) if options.apart else []
     # The ratio in pairs: a crowd that comes for one probe and leaves for the next.
-    for number in range(options.pairs):
+    for number in range(0 if options.apart else options.pairs):
         pair = {}
         for loaded in (False, True) if number % 2 else (True, False):
             load.over = not loaded
-            crowd = []
-            if loaded:
-                crowd = [asyncio.create_task(load.follow(watched)) for _ in range(options.watchers - options.slow)]
-                crowd += [asyncio.create_task(load.take_nothing(watched)) for _ in range(options.slow)]
-                crowd.append(asyncio.create_task(load.come_and_go(watched)))
-                await asyncio.sleep(5)
+            crowd = crowd_of(load, watched) if loaded else []
+            await asyncio.sleep(5 * loaded)
             before = load.processor_ms()
             pair[loaded] = (await timed(load, data))[1]
             spent[loaded] += (load.processor_ms() - before) / options.steps / options.pairs
@@ -248,8 +324,14 @@ async def measure(load, out):
     print(f"descriptors: {part(2, third, 2 * third):.0f} in the middle third, {part(2, 2 * third, None):.0f} in the last, worst {max(row[2] for row in table)}, {descriptors} when all had gone")
     if ratios:
         print(f"probe's speed loaded / alone: median {statistics.median(ratios):.3f}, from {min(ratios):.3f} to {max(ratios):.3f} in {len(ratios)} pairs")
+    if rounds:
+        print(f"probe's speed in {len(rounds)} rounds, each a mean with its standard error:")
+        for state, other in (("crowd", "alone"), ("neighbour", "alone"), ("crowd", "neighbour")):
+            print(f"  {state} / {other}: {ratio(rounds, state, other)}")
     bad = load.failed or grown > GROWTH_BYTES or more > GROWTH_DESCRIPTORS
-    print(f"{load.heard} events heard; processor time of the daemon: {spent[False]:.2f} ms a step alone, {spent[True]:.2f} ms loaded")
+    print(f"{load.heard} events heard")
+    if ratios:
+        print(f"processor time of the daemon: {spent[False]:.2f} ms a step alone, {spent[True]:.2f} ms loaded")
     return 1 if bad else 0
 
 
@@ -279,8 +361,9 @@ def main():
     parser.add_argument("--cycles", type=int, default=1000, help="connections that come and go in a minute")
     parser.add_argument("--steps", type=int, default=120)
     parser.add_argument("--batch", type=int, default=32, help="rows of a step: more make a step longer")
-    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--pairs", type=int, default=5, help="with and without the crowd; with --apart rounds of three")
     parser.add_argument("--apart", action="store_true", help="a processor for the probe, another for daemon and clients")
+    parser.add_argument("--turn", type=float, default=20, help="with --apart: seconds of each state in a round")
     parser.add_argument("--plot", help="the same as a picture, SVG")
     parser.add_argument("--out", help="memory and descriptors over time, as CSV")
     parser.add_argument("--come-and-go", help=argparse.SUPPRESS)

@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests may panic like the tests themselves")]
 
 use foretune_core::features::FeatureVector;
-use foretune_core::predict::build::{BuildError, BuildOptions, build, html_report, write};
+use foretune_core::predict::build::{BuildError, BuildOptions, DepthRow, build, html_report, write};
 use foretune_core::predict::fit::TableError;
 use foretune_core::predict::predictor::{ForecastOptions, Predictor, PredictorError};
 use foretune_core::predict::recalibrate::recalibrate;
@@ -24,11 +24,32 @@ fn from_records_to_a_forecast() {
     let built = build(&runs, &options(), |_, _| {}).unwrap();
     let report = &built.report.main;
     assert!(report.train_runs >= 60 && report.test_runs > 20, "{} {}", report.train_runs, report.test_runs);
-    assert!(report.test.metrics.rmse < 0.5 * report.baselines["predict the mean"].rmse, "{:?}", report.test);
-    assert!(report.test.metrics.rmse < report.baselines["evaluation score now"].rmse, "{:?}", report.test);
+    assert!(
+        report.test.metrics.rmse < 0.5 * report.baselines["predict the mean"].metrics.rmse,
+        "{:?}",
+        report.test
+    );
+    assert!(
+        report.test.metrics.rmse < report.baselines["evaluation score now"].metrics.rmse,
+        "{:?}",
+        report.test
+    );
     for name in ["ridge on the same features", "ProxyLM", "early-stop extrapolation", "TuneAhead recipe"] {
         assert!(report.baselines.contains_key(name), "{name}");
     }
+    // Nobody who reads no clean rows can extrapolate the loss on them.
+    let blind = report.blind.iter().find(|row| row.name == "step 100").unwrap();
+    let clean = report.by_depth.iter().find(|row| row.name == "step 100").unwrap();
+    let early_stop = |row: &DepthRow| row.baselines["early-stop extrapolation"].metrics.rmse;
+    assert!(early_stop(blind) > early_stop(clean), "{} {}", early_stop(blind), early_stop(clean));
+    assert!(!blind.baselines.contains_key("clean error extrapolated"));
+    let within = clean.within_noise.unwrap();
+    assert!((clean.test.metrics.within_3..=1.0).contains(&within), "{within}");
+    let mean = report.baselines["predict the mean"];
+    assert!(mean.width > mean.foretune_width && mean.foretune_width > 0.0, "{mean:?}");
+    let without = |name: &str| report.ablations.iter().find(|(ablated, _)| *ablated == name).unwrap().1.rmse;
+    let all = without("all features");
+    assert!(without("without evaluation rows, before and during the probe") > all, "{:?}", report.ablations);
     let names: Vec<&str> = report.by_depth.iter().map(|row| row.name.as_str()).collect();
     assert_eq!(
         names[..3],

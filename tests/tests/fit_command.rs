@@ -166,6 +166,8 @@ fn a_predictor_is_judged_on_finished_runs() {
         &foretune(&["fit", text(&runs), "--judge", text(&junk)]),
         &["junk.onnx", "not a readable ONNX file"],
     );
+    let endless = foretune(&["fit", text(&runs), "--judge", "/dev/zero"]);
+    refused(&endless, &["/dev/zero", "more than", "bytes"]);
     refused(&judge(&["--out", "p.onnx"]), &["--judge", "--out"]);
     refused(&foretune(&["fit", text(&runs)]), &["--out"]);
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use foretune_core::features::{self, FeatureVector, Group};
 use foretune_core::predict::onnx;
-use foretune_core::predict::predictor::{ForecastOptions, Predictor};
+use foretune_core::predict::predictor::{ForecastOptions, Predictor, WhatIf};
 use foretune_core::runs::{Known, ModelRecord, RunRecord, before_any_probe};
 use foretune_tests::fitted::{data, fitted, forecast, forecast_at, predictor, refused, text, trace, write};
 use foretune_tests::{foretune, synthetic};
@@ -41,6 +41,10 @@ fn a_forecast_says_what_the_contract_promises_and_sharpens_with_a_trace() {
     let told = foretune(&["forecast", text(&file), "--predictor", text(&predictor()), "--lr=1e-3"]);
     for more in further {
         let words = more["words"].as_str().unwrap();
+        assert!(told.stdout.contains(words), "{words}: {}", told.stdout);
+    }
+    let regime = before["regime"].as_str().unwrap();
+    for words in [&format!("regime: {regime} ("), "by group: ", "recipe "] {
         assert!(told.stdout.contains(words), "{words}: {}", told.stdout);
     }
 }
@@ -183,6 +187,17 @@ fn advice_is_the_same_however_the_base_score_is_known() {
     let gains = predictor.what_if(&read, &changes).unwrap();
     assert_eq!(gains, predictor.what_if(&told, &changes).unwrap());
     assert!(gains[0].gain.abs() > 0.0, "{gains:?}");
+
+    // The best change first, those that lead out of what the predictor knows behind all others.
+    let rate = |value: f64| (format!("rate {value}"), vec![("learning_rate".to_owned(), value)]);
+    let gains = predictor.what_if(&read, &[1e-5, 1e-4, 5e-4, 2e-3, 5e-3, 50.0].map(rate)).unwrap();
+    let is_before = |a: &WhatIf, b: &WhatIf| {
+        if a.in_distribution == b.in_distribution { a.gain >= b.gain } else { a.in_distribution }
+    };
+    assert!(gains.windows(2).all(|pair| is_before(&pair[0], &pair[1])), "{gains:?}");
+    assert!(gains[0].in_distribution && gains[0].gain > gains[1].gain, "{gains:?}");
+    assert_eq!(gains.iter().map(|gain| gain.in_distribution).filter(|known| !known).count(), 1, "{gains:?}");
+    assert_eq!(gains[5].change, "rate 50", "{gains:?}");
 }
 
 #[test]

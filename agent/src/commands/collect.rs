@@ -70,7 +70,7 @@ pub struct Collect {
 }
 
 pub fn run(arguments: &Collect) -> Result<Answer> {
-    let text = files::read_text(&arguments.sweep)?;
+    let text = files::read_whole_text(&arguments.sweep)?;
     let mut sweep =
         Sweep::parse(&text).with_context(|| format!("{} cannot be used", arguments.sweep.display()))?;
     let beside = arguments.sweep.parent().unwrap_or(Path::new(""));

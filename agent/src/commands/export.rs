@@ -36,7 +36,7 @@ pub struct Export {
 
 pub fn run(arguments: &Export) -> Result<Answer> {
     let told = || format!("the trace {}", arguments.trace.display());
-    let metrics = Metrics::of_trace(&files::read_text(&arguments.trace)?).with_context(told)?;
+    let metrics = Metrics::of_trace(&files::read_whole_text(&arguments.trace)?).with_context(told)?;
     let own = arguments.trace.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let name = arguments.name.clone().or(own).unwrap_or_default();
     let text = match arguments.form {

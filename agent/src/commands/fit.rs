@@ -7,8 +7,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use flate2::read::GzDecoder;
+use foretune_core::limits;
 use foretune_core::predict::build::{
-    BuildOptions, Built, OnRunsRow, SplitReport, build, html_report, judge_on_runs,
+    BuildError, BuildOptions, Built, OnRunsRow, SplitReport, build, html_report, judge_on_runs,
 };
 use foretune_core::predict::fit::Metrics;
 use foretune_core::predict::predictor::Predictor;
@@ -140,18 +141,7 @@ pub fn run(arguments: &Fit) -> Result<Answer> {
         compare: arguments.compare,
         quick: arguments.quick,
     };
-    let bar = progress_bar();
-    let built = build(&runs, &options, |done, of| {
-        terminal::event(&EventBody::Progress {
-            done: done as u64,
-            total: Some(of as u64),
-            unit: "fits".into(),
-        });
-        bar.set_length(of as u64);
-        bar.set_position(done as u64);
-    });
-    bar.finish_and_clear();
-    let mut built = built.with_context(told)?;
+    let mut built = build_shown(&runs, &options, "fits").with_context(told)?;
     if arguments.report.is_some() && !arguments.quick {
         built.report.other = other_split(&runs, &options);
     }
@@ -169,17 +159,24 @@ pub fn run(arguments: &Fit) -> Result<Answer> {
     Ok(Answer::Yes)
 }
 
+/// With its progress in the terminal, or as events.
+fn build_shown(runs: &[RunRecord], options: &BuildOptions, unit: &str) -> Result<Built, BuildError> {
+    let bar = progress_bar();
+    let built = build(runs, options, |done, of| {
+        let (done, total) = (done as u64, of as u64);
+        terminal::event(&EventBody::Progress { done, total: Some(total), unit: unit.into() });
+        bar.set_length(total);
+        bar.set_position(done);
+    });
+    bar.finish_and_clear();
+    built
+}
+
 /// The report shows both splits; where the runs do not allow the other one it says nothing of it.
 fn other_split(runs: &[RunRecord], options: &BuildOptions) -> Option<Box<SplitReport>> {
     let split = SPLITS.into_iter().find(|split| *split != options.split)?;
     let options = BuildOptions { split: split.into(), ..options.clone() };
-    let bar = progress_bar();
-    let built = build(runs, &options, |done, of| {
-        bar.set_length(of as u64);
-        bar.set_position(done as u64);
-    });
-    bar.finish_and_clear();
-    match built {
+    match build_shown(runs, &options, "fits of the other split") {
         Ok(built) => Some(Box::new(built.report.main)),
         Err(error) => {
             terminal::note(&format!("the {split} split is left out of the report: {error}"));
@@ -213,13 +210,19 @@ pub(super) fn read_places(places: &[PathBuf]) -> Result<Vec<RunRecord>> {
 
 fn read_unpacked(file: &Path) -> Result<String> {
     if file.extension().is_none_or(|end| end != "gz") {
-        return Ok(files::read_text(file)?);
+        return Ok(files::read_whole_text(file)?);
     }
+    let most_bytes = limits::MAX_WHOLE_FILE_BYTES;
+    unpacked(&files::read_whole(file, most_bytes)?, most_bytes)
+        .with_context(|| format!("{} cannot be unpacked", file.display()))
+}
+
+fn unpacked(packed: &[u8], most_bytes: u64) -> Result<String> {
     let mut text = String::new();
-    let packed = files::read(file)?;
-    GzDecoder::new(packed.as_slice())
-        .read_to_string(&mut text)
-        .with_context(|| format!("{} cannot be unpacked", file.display()))?;
+    GzDecoder::new(packed).take(most_bytes + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > most_bytes {
+        bail!("it holds more than {most_bytes} bytes, which is the most that is read");
+    }
     Ok(text)
 }
 
@@ -251,9 +254,13 @@ fn run_files(place: &Path) -> Result<Vec<PathBuf>> {
     Ok(found)
 }
 
+fn read_predictor(path: &Path) -> Result<Vec<u8>> {
+    Ok(files::read_whole(path, limits::MAX_ONNX_BYTES as u64)?)
+}
+
 fn judge(arguments: &Fit, path: &Path, runs: &[RunRecord]) -> Result<Answer> {
     let told = || format!("the predictor {} on {}", path.display(), told_places(&arguments.runs));
-    let predictor = Predictor::load(&files::read(path)?, |_| false).with_context(told)?;
+    let predictor = Predictor::load(&read_predictor(path)?, |_| false).with_context(told)?;
     let found = judge_on_runs(&predictor, runs, arguments.at_step).with_context(told)?;
     if arguments.json {
         terminal::data(&serde_json::to_string_pretty(&found)?)?;
@@ -284,7 +291,7 @@ fn judge(arguments: &Fit, path: &Path, runs: &[RunRecord]) -> Result<Answer> {
 
 fn adjust(arguments: &Fit, (path, out): (&Path, &Path), runs: &[RunRecord], label: Label) -> Result<Answer> {
     let told = || format!("the predictor {}", path.display());
-    let predictor = Predictor::load(&files::read(path)?, |_| false).with_context(told)?;
+    let predictor = Predictor::load(&read_predictor(path)?, |_| false).with_context(told)?;
     let adjusted = recalibrate(&predictor, runs, label, arguments.at_step).with_context(told)?;
     files::write_atomically(out, &adjusted.file(&predictor))?;
     terminal::note(&format!("wrote {}", out.display()));
@@ -333,7 +340,7 @@ fn table(built: &Built) -> String {
         ),
         line("Foretune", &report.test.metrics),
     ];
-    lines.extend(report.baselines.iter().map(|(name, found)| line(name, found)));
+    lines.extend(report.baselines.iter().map(|(name, found)| line(name, &found.metrics)));
     lines.push("by what is known".to_owned());
     lines.extend(report.by_depth.iter().map(|row| line(&row.name, &row.test.metrics)));
     lines.push(format!(
@@ -344,4 +351,24 @@ fn table(built: &Built) -> String {
         built.report.noise_floor.map_or("not measured".to_owned(), |floor| format!("{floor:.2} points"))
     ));
     lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use flate2::Compression;
+    use flate2::write::GzEncoder;
+
+    use super::*;
+
+    #[test]
+    fn runs_that_unpack_without_end_are_refused() {
+        let mut packer = GzEncoder::new(Vec::new(), Compression::best());
+        packer.write_all(&[b' '; 5000]).unwrap();
+        let packed = packer.finish().unwrap();
+        assert!(packed.len() < 100);
+        assert_eq!(unpacked(&packed, 5000).unwrap().len(), 5000);
+        assert!(unpacked(&packed, 4999).unwrap_err().to_string().contains("more than 4999 bytes"));
+    }
 }

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use foretune_core::check::Wish;
 use foretune_core::features::{self, FeatureVector};
+use foretune_core::limits;
 use foretune_core::links::{Link, predictor_hash};
 use foretune_core::predict::card::Card;
 use foretune_core::predict::changes::cheap_changes;
@@ -260,10 +261,15 @@ fn proxy_of(predictor: &Predictor, trace: &Path, plan: &Plan) -> Result<FeatureV
     Ok(proxy_features(&Known { readings: &readings, ..Link::known(&plan.features, None) }))
 }
 
+/// By which links know the one that comes with the program.
+pub fn shipped_predictor_hash() -> String {
+    predictor_hash(SHIPPED_PREDICTOR)
+}
+
 /// The predictor and the hash that links know it by.
 pub fn load_predictor(path: &Path) -> Result<(Predictor, String)> {
     let told = || format!("the predictor {}", path.display());
-    let bytes = files::read(path)?;
+    let bytes = files::read_whole(path, limits::MAX_ONNX_BYTES as u64)?;
     Ok((foretune_tract::load(&bytes, |_| false).with_context(told)?, predictor_hash(&bytes)))
 }
 
@@ -274,7 +280,7 @@ fn cross_check(path: Option<&Path>, rows: u32) -> Result<Comparison> {
     let read;
     let bytes = match path {
         Some(path) => {
-            read = files::read(path)?;
+            read = files::read_whole(path, limits::MAX_ONNX_BYTES as u64)?;
             &read
         }
         None => SHIPPED_PREDICTOR,
@@ -397,6 +403,11 @@ pub fn text(forecast: &predictor::Forecast, vector: &FeatureVector, changes: &[W
     let of =
         if forecast.shap_method == "exact" { "an average run" } else { "the run that it is compared with" };
     lines.push(format!("from {:.1} points for {of} ({} attributions):", forecast.base, forecast.shap_method));
+    let groups = forecast.shap_groups.iter().filter(|(_, points)| points.abs() >= 0.05);
+    let groups: Vec<String> = groups.map(|(group, points)| format!("{group} {points:+.1}")).collect();
+    if groups.len() > 1 {
+        lines.push(format!("  by group: {}", groups.join(", ")));
+    }
     let mut parts: Vec<(&String, &f64)> = forecast.shap.iter().collect();
     parts.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
     for (name, points) in parts.iter().take(10) {
@@ -416,6 +427,9 @@ pub fn text(forecast: &predictor::Forecast, vector: &FeatureVector, changes: &[W
     }
     if let Some(probability) = forecast.divergence_probability.filter(|probability| *probability > 0.05) {
         lines.push(format!("note: {:.0} % likely to diverge", 100.0 * probability));
+    }
+    if let Some(regime) = forecast.regime {
+        lines.push(format!("regime: {} ({})", regime.word(), regime.meaning()));
     }
     if let Some(step) = forecast.next_probe_steps {
         lines.push(format!("the next reading worth its price is at step {step}"));

@@ -10,6 +10,7 @@ use foretune_core::check::CheckOptions;
 use foretune_core::describe::DescribeContext;
 use foretune_core::imports::finished::{COLUMNS, Described, Finished, read_finished};
 use foretune_core::imports::{self, ImportedRun};
+use foretune_core::limits;
 use foretune_core::runs::RunRecord;
 use serde_json::json;
 
@@ -90,7 +91,8 @@ pub fn run(arguments: &Import) -> Result<Answer> {
 }
 
 fn import(file: &Path, name: &str) -> Result<Vec<ImportedRun>> {
-    imports::import(name, &files::read(file)?).with_context(|| file.display().to_string())
+    imports::import(name, &files::read_whole(file, limits::MAX_IMPORT_BYTES as u64)?)
+        .with_context(|| file.display().to_string())
 }
 
 /// The file's name, with as many of its folders before it as tell it from the others.
@@ -110,7 +112,7 @@ fn names_of(paths: &[PathBuf]) -> Vec<String> {
 /// Each row of the table with its log, if there is one, as a run record.
 fn finished(arguments: &Import, logs: &[ImportedRun], scores: &Path, out: &Path) -> Result<Answer> {
     let told = || scores.display().to_string();
-    let rows = read_finished(&files::read_text(scores)?).with_context(told)?;
+    let rows = read_finished(&files::read_whole_text(scores)?).with_context(told)?;
     let mut described = BTreeMap::new();
     let mut used = BTreeSet::new();
     let mut records: Vec<RunRecord> = Vec::with_capacity(rows.len());

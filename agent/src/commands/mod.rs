@@ -6,7 +6,7 @@ mod dev;
 mod doctor;
 mod export;
 mod fit;
-mod forecast;
+pub mod forecast;
 mod import;
 mod indicators;
 mod link;

@@ -156,7 +156,7 @@ fn rank_curves(arguments: &Curves) -> Result<()> {
         method: arguments.method,
         coverage: arguments.coverage,
     };
-    let text = files::read_text(file)?;
+    let text = files::read_whole_text(file)?;
     let report = curves::rank(&text, &options).with_context(|| file.display().to_string())?;
     if let Some(path) = &arguments.svg {
         files::write_atomically(path, curves::picture(&report).as_bytes())?;
@@ -225,7 +225,7 @@ fn rank_checkpoints(arguments: &Checkpoints) -> Result<()> {
 }
 
 fn checkpoint_table(arguments: &Checkpoints) -> Result<Table> {
-    let table = Table::parse(&files::read_text(&arguments.file)?);
+    let table = Table::parse(&files::read_whole_text(&arguments.file)?);
     let table = table.with_context(|| arguments.file.display().to_string())?;
     match &arguments.cycle {
         Some(cycle) => Ok(table.with_cycled_column(&cycle.name, &cycle.values, cycle.rows)?),
@@ -267,7 +267,7 @@ fn benchmark_curves(arguments: &Curves) -> Result<()> {
     let mut all = Vec::new();
     for file in &arguments.files {
         terminal::note(&format!("scoring {}", file.display()));
-        let text = files::read_text(file)?;
+        let text = files::read_whole_text(file)?;
         let scored = curves::benchmark(&text, arguments.target, &FRACTIONS, &Method::ALL, arguments.coverage)
             .with_context(|| file.display().to_string())?;
         all.push((file.display().to_string(), scored));
@@ -335,7 +335,7 @@ fn benchmark_checkpoints(arguments: &Checkpoints) -> Result<()> {
     if !settings.is_empty() {
         learners.push(ours("ours, unleaked indicators and settings", &unleaked, &settings));
     }
-    let table_without = Table::parse(&files::read_text(&arguments.file)?)?;
+    let table_without = Table::parse(&files::read_whole_text(&arguments.file)?)?;
     let rows = checkpoints::row_sets(&table_without, &arguments.target)?;
     terminal::note(&format!(
         "{} splits on {} sets of rows",

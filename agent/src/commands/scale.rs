@@ -142,7 +142,7 @@ pub fn run(arguments: &Scale) -> Result<Answer> {
         coverage: arguments.coverage,
         cod: arguments.cod.options(),
     };
-    let text = files::read_text(&arguments.file)?;
+    let text = files::read_whole_text(&arguments.file)?;
     let named = || arguments.file.display().to_string();
     if arguments.benchmark {
         let targets: Vec<&str> = arguments.target.iter().map(String::as_str).collect();

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 
 use crate::files;
+use crate::weights::read_model_text;
 
 /// `owner/name` as the hub knows it, with the revision wanted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -181,7 +182,7 @@ fn files_below(folder: &Path) -> Result<Vec<PathBuf>> {
 /// Config, tokenizer, and every shard that the index names.
 fn is_complete(folder: &Path) -> bool {
     let there = |name: &str| files::exists(&folder.join(name));
-    let weights = match files::read_text(&folder.join("model.safetensors.index.json")) {
+    let weights = match read_model_text(&folder.join("model.safetensors.index.json")) {
         Ok(index) => shards(&index).is_ok_and(|shards| shards.iter().all(|name| there(name))),
         Err(_) => there("model.safetensors"),
     };

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
+use foretune_core::limits::{MAX_HUB_ANSWER_BYTES, MAX_HUB_REDIRECTS};
 use reqwest::blocking::{Client, Response};
 use reqwest::header::{AUTHORIZATION, CONTENT_LENGTH, ETAG, HeaderMap, LOCATION, RANGE, RETRY_AFTER};
 use reqwest::redirect::Policy;
@@ -19,12 +20,10 @@ const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
 /// Without a byte for this long a connection counts as broken.
 const SILENCE: Duration = Duration::from_secs(30);
 const CONNECT: Duration = Duration::from_secs(15);
-const MAX_REDIRECTS: usize = 8;
 /// Failures in a row, without a byte of progress between them.
 const TRIES: u32 = 6;
 const FIRST_WAIT: Duration = Duration::from_millis(200);
 const LONGEST_WAIT: Duration = Duration::from_mins(5);
-const MAX_ANSWER_BYTES: u64 = 64 << 20;
 
 #[derive(Debug, Error)]
 pub enum HubError {
@@ -127,7 +126,7 @@ impl<'a> Hub<'a> {
         let text = self.patiently(|| {
             let response = self.send(&Method::GET, &url, None, &what)?;
             let mut text = String::new();
-            let read = response.take(MAX_ANSWER_BYTES).read_to_string(&mut text);
+            let read = response.take(MAX_HUB_ANSWER_BYTES).read_to_string(&mut text);
             read.map_err(|error| broken(&error))?;
             Ok(text)
         })?;
@@ -276,7 +275,7 @@ impl<'a> Hub<'a> {
         what: &str,
     ) -> std::result::Result<Response, Trouble> {
         let mut url = url.clone();
-        for _ in 0..MAX_REDIRECTS {
+        for _ in 0..MAX_HUB_REDIRECTS {
             if self.is_stopped() {
                 return Err(Trouble::Final(HubError::Stopped));
             }
@@ -306,7 +305,7 @@ impl<'a> Hub<'a> {
             }
             url = next;
         }
-        Err(self.redirect(what, format!("more than {MAX_REDIRECTS} times")))
+        Err(self.redirect(what, format!("more than {MAX_HUB_REDIRECTS} times")))
     }
 
     fn judged(&self, response: Response, what: &str) -> std::result::Result<Response, Trouble> {

@@ -38,6 +38,8 @@ pub const MAX_REPORTED_COLUMNS: usize = 32;
 pub const MAX_CLEAN_HASHES: usize = 20_000_000;
 /// Bytes of an answer that the label table shows; longer answers are not labels.
 pub const MAX_LABEL_BYTES: usize = 64;
+/// One message's description in an Arrow file.
+pub const MAX_ARROW_METADATA_BYTES: usize = 64 << 20;
 /// Different rows, and different prompts, that are told apart exactly; beyond that a sample of them stands for all.
 pub const MAX_TRACKED_ROWS: usize = 229_375;
 /// Different rows whose MinHash signatures are kept.
@@ -55,6 +57,8 @@ pub const MAX_SAMPLE_EVAL_ROWS: usize = 1024;
 pub const MAX_TRACKED_EVAL_ROWS: usize = 57_343;
 /// Rows of a file that are set aside as evaluation rows.
 pub const MAX_SET_ASIDE_ROWS: usize = 5000;
+/// A file that is read whole: another trainer's log, a table, a trace, run records; packed ones once they are unpacked.
+pub const MAX_WHOLE_FILE_BYTES: u64 = 1 << 30;
 /// One predictor file. The largest sensible one (thousands of trees) is below a tenth of this.
 pub const MAX_ONNX_BYTES: usize = 32 << 20;
 /// Nodes, constants or inputs of an ONNX graph; attributes of one of its nodes.
@@ -75,6 +79,17 @@ pub const MAX_MODEL_STAGES: usize = 64;
 pub const MAX_TREE_DEPTH: usize = 512;
 /// Operations that one column of a linear part may take; shared values count each time.
 pub const MAX_COLUMN_OPERATIONS: usize = 256;
+/// A model's configuration, or the index of its files.
+pub const MAX_MODEL_TEXT_BYTES: u64 = 256 << 20;
+/// Layers of a model, and the width of any of its parts.
+pub const MAX_MODEL_LAYERS: usize = 512;
+pub const MAX_MODEL_WIDTH: usize = 1 << 20;
+/// The header of a safetensors file, and the tensors that it names.
+pub const MAX_SAFETENSORS_HEADER_BYTES: u64 = 100 << 20;
+pub const MAX_TENSORS: usize = 1 << 20;
+/// What a hub answers beside files, and how often it may send the question elsewhere.
+pub const MAX_HUB_ANSWER_BYTES: u64 = 64 << 20;
+pub const MAX_HUB_REDIRECTS: usize = 8;
 /// One `tokenizer.json`; the largest known one has half of this. Nesting of its values.
 pub const MAX_TOKENIZER_BYTES: usize = 64 << 20;
 pub const MAX_TOKENIZER_DEPTH: usize = 16;
@@ -130,6 +145,8 @@ pub const HELLO_DEADLINE_MS: u64 = 10_000;
 /// Wrong secrets from one origin within this time; then none is looked at until it has passed.
 pub const MAX_WRONG_SECRETS: usize = 10;
 pub const WRONG_SECRETS_MS: u64 = 60_000;
+/// Origins whose wrong secrets are counted apart; only those that the guard let in get so far.
+pub const MAX_GUESSING_ORIGINS: usize = 64;
 /// Milliseconds between pings, and without a sign of life before a client is let go.
 pub const PING_MS: u64 = 15_000;
 pub const SILENCE_MS: u64 = 60_000;
@@ -141,6 +158,9 @@ pub const MAX_LINK_BYTES: usize = 16 << 10;
 pub const MAX_LINK_VALUES: usize = 1024;
 /// Bytes of a name in a link.
 pub const MAX_LINK_NAME_BYTES: usize = 120;
+/// Rows and bytes of one table of models or scores; the largest known has 43,008 rows.
+pub const MAX_TABLE_ROWS: usize = 2_000_000;
+pub const MAX_TABLE_BYTES: usize = 256 << 20;
 /// One log of another training program.
 pub const MAX_IMPORT_BYTES: usize = 256 << 20;
 /// Steps of one imported run, and runs of one log.

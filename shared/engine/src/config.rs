@@ -1,6 +1,7 @@
 //! A model's shape, read from the `config.json` of a Hugging Face folder. Every number is checked here,
 //! so that later code can divide and index without asking again.
 
+use foretune_core::limits::{MAX_MODEL_LAYERS, MAX_MODEL_WIDTH};
 use serde_json::Value;
 
 use crate::error::{EngineError, Result};
@@ -45,9 +46,6 @@ pub struct ModelConfig {
     pub qk_norm: bool,
 }
 
-const MAX_LAYERS: usize = 512;
-const MAX_WIDTH: usize = 1 << 20;
-
 impl ModelConfig {
     pub fn from_json(text: &str) -> Result<Self> {
         let json: Value = serde_json::from_str(text).map_err(|error| EngineError::Config {
@@ -56,10 +54,10 @@ impl ModelConfig {
             found: error.to_string(),
         })?;
         let architecture = architecture(&json)?;
-        let hidden_size = count(&json, "hidden_size", MAX_WIDTH)?;
-        let heads = count(&json, "num_attention_heads", MAX_WIDTH)?;
-        let kv_heads = optional_count(&json, "num_key_value_heads", MAX_WIDTH)?.unwrap_or(heads);
-        let head_size = match optional_count(&json, "head_dim", MAX_WIDTH)? {
+        let hidden_size = count(&json, "hidden_size", MAX_MODEL_WIDTH)?;
+        let heads = count(&json, "num_attention_heads", MAX_MODEL_WIDTH)?;
+        let kv_heads = optional_count(&json, "num_key_value_heads", MAX_MODEL_WIDTH)?.unwrap_or(heads);
+        let head_size = match optional_count(&json, "head_dim", MAX_MODEL_WIDTH)? {
             Some(size) => size,
             None if hidden_size % heads == 0 => hidden_size / heads,
             None => return Err(wrong("hidden_size", "a multiple of num_attention_heads", hidden_size)),
@@ -89,8 +87,8 @@ impl ModelConfig {
             architecture,
             vocab_size: count(&json, "vocab_size", 1 << 24)?,
             hidden_size,
-            intermediate_size: count(&json, "intermediate_size", MAX_WIDTH)?,
-            layers: count(&json, "num_hidden_layers", MAX_LAYERS)?,
+            intermediate_size: count(&json, "intermediate_size", MAX_MODEL_WIDTH)?,
+            layers: count(&json, "num_hidden_layers", MAX_MODEL_LAYERS)?,
             heads,
             kv_heads,
             head_size,

@@ -5,12 +5,10 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use candle_core::{DType, Device, Tensor};
+use foretune_core::limits::{MAX_SAFETENSORS_HEADER_BYTES, MAX_TENSORS};
 use serde_json::{Map, Value};
 
 use crate::error::{EngineError, Result};
-
-const MAX_HEADER_BYTES: u64 = 100 << 20;
-const MAX_TENSORS: usize = 1 << 20;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
@@ -32,7 +30,7 @@ impl Header {
     /// Bytes of the header, from the first eight bytes of the file.
     pub fn length(first_eight: [u8; 8], file_bytes: u64) -> Result<u64> {
         let length = u64::from_le_bytes(first_eight);
-        if length > MAX_HEADER_BYTES || length + 8 > file_bytes {
+        if length > MAX_SAFETENSORS_HEADER_BYTES || length + 8 > file_bytes {
             return Err(damaged(format!(
                 "its header says {length} bytes, the file has {file_bytes}: cut off, or not safetensors"
             )));

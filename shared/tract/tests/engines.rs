@@ -5,9 +5,10 @@
 use std::path::{Path, PathBuf};
 
 use foretune_core::hash;
+use foretune_core::limits;
 use foretune_core::predict::model::{Aggregate, Forest, Model};
-use foretune_core::predict::onnx;
 use foretune_core::predict::onnx::wire::Message;
+use foretune_core::predict::onnx::{self, OnnxError};
 use foretune_core::predict::staged::Staged;
 use foretune_core::predict::tree::{Branch, Node, Split, Tree};
 use foretune_tract::{Engine, EngineError, compare, draw_rows};
@@ -144,7 +145,6 @@ fn every_comparison_of_the_older_operator() {
         for track in [0, 1] {
             let modes = [word, "LEAF", "LEAF"].into_iter();
             let modes = modes.fold(attribute("nodes_modes"), |list, text| list.text(9, text));
-            let ints = |name: &str, list: &[i64]| attribute(name).packed_ints(8, list);
             let attributes = [
                 modes,
                 ints("nodes_treeids", &[0, 0, 0]),
@@ -170,6 +170,119 @@ fn every_comparison_of_the_older_operator() {
                 assert!((exact.predict(&[x]) - expected).abs() < 1e-12, "{word} {track} {x}");
             }
         }
+    }
+}
+
+fn ints(name: &str, list: &[i64]) -> Message {
+    attribute(name).packed_ints(8, list)
+}
+
+/// One split of feature 0 at a half, and its two leaves; both operators tell it in lists of their own.
+#[derive(Clone, Copy)]
+struct Stump {
+    feature: i64,
+    threshold: f64,
+    on_true: i64,
+    leaf: f64,
+}
+
+const SOUND: Stump = Stump { feature: 0, threshold: 0.5, on_true: 1, leaf: 1.0 };
+
+fn older_operator(stump: Stump) -> Vec<u8> {
+    let modes = ["BRANCH_LEQ", "LEAF", "LEAF"].into_iter();
+    let attributes = [
+        modes.fold(attribute("nodes_modes"), |list, text| list.text(9, text)),
+        ints("nodes_treeids", &[0, 0, 0]),
+        ints("nodes_nodeids", &[0, 1, 2]),
+        ints("nodes_featureids", &[stump.feature, 0, 0]),
+        ints("nodes_truenodeids", &[stump.on_true, 0, 0]),
+        ints("nodes_falsenodeids", &[2, 0, 0]),
+        ints("target_treeids", &[0, 0]),
+        ints("target_nodeids", &[1, 2]),
+        ints("target_ids", &[0, 0]),
+        attribute("nodes_values_as_tensor").message(5, tensor("", &[3], &[stump.threshold, 0.0, 0.0])),
+        attribute("target_weights_as_tensor").message(5, tensor("", &[2], &[stump.leaf, 2.0])),
+    ];
+    file(1, &[node("ai.onnx.ml", "TreeEnsembleRegressor", &["x"], "y", &attributes)], &[])
+}
+
+/// `on_true` 0 is the split itself here, 1 and above are leaves.
+fn newer_operator(stump: Stump, roots: &[i64]) -> Vec<u8> {
+    let is_leaf = i64::from(stump.on_true > 0);
+    let modes = Message::default().packed_ints(1, &[1]).int(2, 2).bytes(9, &[0]);
+    let attributes = [
+        ints("tree_roots", roots),
+        ints("nodes_featureids", &[stump.feature]),
+        attribute("nodes_modes").message(5, modes),
+        attribute("nodes_splits").message(5, tensor("", &[1], &[stump.threshold])),
+        ints("nodes_truenodeids", &[stump.on_true - is_leaf]),
+        ints("nodes_trueleafs", &[is_leaf]),
+        ints("nodes_falsenodeids", &[1]),
+        ints("nodes_falseleafs", &[1]),
+        ints("leaf_targetids", &[0, 0]),
+        attribute("leaf_weights").message(5, tensor("", &[2], &[stump.leaf, 2.0])),
+    ];
+    file(1, &[node("ai.onnx.ml", "TreeEnsemble", &["x"], "y", &attributes)], &[])
+}
+
+#[test]
+fn trees_that_lead_nowhere_are_refused_by_both_engines() {
+    for bytes in [older_operator(SOUND), newer_operator(SOUND, &[0])] {
+        let exact = onnx::read(&bytes).unwrap().model;
+        assert!((exact.predict(&[0.0]) - 1.0).abs() < 1e-12 && (exact.predict(&[1.0]) - 2.0).abs() < 1e-12);
+        Engine::open(&bytes).unwrap();
+    }
+    let harmful = [
+        ("is its own ancestor", Stump { on_true: 0, ..SOUND }),
+        ("points to a node that does not exist", Stump { on_true: 9, ..SOUND }),
+        ("splits on feature 7, which does not exist", Stump { feature: 7, ..SOUND }),
+        ("which does not exist", Stump { feature: -1, ..SOUND }),
+        ("which does not exist", Stump { feature: i64::MAX, ..SOUND }),
+        ("has no number as its threshold", Stump { threshold: f64::NAN, ..SOUND }),
+        ("has no finite value", Stump { leaf: f64::INFINITY, ..SOUND }),
+    ];
+    for (words, stump) in harmful {
+        for bytes in [older_operator(stump), newer_operator(stump, &[0])] {
+            let told = onnx::read(&bytes).unwrap_err().to_string();
+            assert!(told.contains(words), "{words}: {told}");
+            assert!(Engine::open(&bytes).is_err(), "{words}");
+        }
+    }
+    // One split as the root of two trees, and a root that is not there.
+    for (words, roots) in
+        [("has two parents", vec![0, 0]), ("does not exist", vec![3]), ("does not exist", vec![-1])]
+    {
+        let bytes = newer_operator(SOUND, &roots);
+        let told = onnx::read(&bytes).unwrap_err().to_string();
+        assert!(told.contains(words) && Engine::open(&bytes).is_err(), "{words}: {told}");
+    }
+}
+
+#[test]
+fn counts_beyond_the_bounds_and_values_from_nowhere_are_refused() {
+    let copy = |from: &str, to: &str| node("", "Identity", &[from], to, &[]);
+    let chain = |count: usize| -> Vec<Message> {
+        let name = |at: usize| if at == 0 { "x".to_owned() } else { format!("v{at}") };
+        let last = std::iter::once(copy(&name(count - 1), "y"));
+        (1..count).map(|at| copy(&name(at - 1), &name(at))).chain(last).collect()
+    };
+    let told = |bytes: &[u8]| {
+        assert!(Engine::open(bytes).is_err());
+        onnx::read(bytes).unwrap_err()
+    };
+    let found = told(&file(1, &chain(limits::MAX_ONNX_ITEMS + 1), &[]));
+    assert!(matches!(found, OnnxError::TooMany { .. }), "{found}");
+    // A list that says it is longer than its bytes, and one that is longer than any that is read.
+    let vast = Message::default().packed_ints(1, &[1 << 40]).int(2, 11).bytes(9, &[0; 8]).text(8, "c");
+    let found = told(&file(1, &chain(1), &[vast]));
+    assert!(matches!(found, OnnxError::TooMany { .. } | OnnxError::Damaged { .. }), "{found}");
+    let long = vec![0.0; limits::MAX_ONNX_ELEMENTS + 1];
+    let found = told(&file(1, &chain(1), &[tensor("c", &[long.len() as i64], &long)]));
+    assert!(matches!(found, OnnxError::TooMany { .. }), "{found}");
+    // Two nodes that read each other, and an output that nothing makes.
+    for nodes in [vec![copy("b", "a"), copy("a", "b"), copy("a", "y")], vec![copy("x", "z")]] {
+        let found = told(&file(1, &nodes, &[]));
+        assert!(matches!(found, OnnxError::UnknownValue { .. }), "{found}");
     }
 }
 

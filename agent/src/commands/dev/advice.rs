@@ -8,6 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use foretune_core::hash::hash_bytes;
 use foretune_core::lab::{ChangedRecipe, Sweep};
+use foretune_core::limits;
 use foretune_core::numerics::stats;
 use foretune_core::predict::changes::{Change, cheap_changes};
 use foretune_core::predict::predictor::Predictor;
@@ -38,8 +39,9 @@ pub struct Advice {
 pub fn run(arguments: &Advice) -> Result<Answer> {
     let text = files::read_text(&arguments.sweep)?;
     let sweep = Sweep::parse(&text).with_context(|| arguments.sweep.display().to_string())?;
-    let predictor = Predictor::load(&files::read(&arguments.predictor)?, |_| false)
-        .with_context(|| arguments.predictor.display().to_string())?;
+    let predictor =
+        Predictor::load(&files::read_whole(&arguments.predictor, limits::MAX_ONNX_BYTES as u64)?, |_| false)
+            .with_context(|| arguments.predictor.display().to_string())?;
     let runs = fit::read_places(std::slice::from_ref(&arguments.runs))?;
     let mut bad = bad_runs(&runs, &sweep.name);
     // By chance, and not by how bad they are or what is advised.

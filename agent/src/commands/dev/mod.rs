@@ -4,12 +4,13 @@ mod advice;
 #[cfg(test)]
 mod guides;
 mod limits;
+mod reference;
 
 use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 use clap::{Args, Subcommand};
-use foretune_core::{features, findings, wire};
+use foretune_core::{features, findings, schema, wire};
 
 use super::Answer;
 use crate::{files, terminal};
@@ -43,6 +44,8 @@ pub fn run(arguments: &Dev) -> Result<Answer> {
 fn docs(folder: &std::path::Path, check: bool) -> Result<Answer> {
     let mut stale = Vec::new();
     for (name, text) in [
+        ("commands.md", reference::markdown()),
+        ("schemas.md", schema::markdown()),
         ("findings.md", findings::registry::markdown()),
         ("features.md", features::markdown()),
         ("protocol.md", wire::markdown()),

@@ -4,10 +4,6 @@
 use super::problem::{Problem, Result};
 use crate::limits;
 
-/// More rows than any benchmark here needs; the largest known has 43,008.
-const MOST_ROWS: usize = 2_000_000;
-const MOST_BYTES: usize = 256 << 20;
-
 #[derive(Debug, Clone, PartialEq)]
 pub struct Table {
     header: Vec<String>,
@@ -22,8 +18,8 @@ struct Row {
 
 impl Table {
     pub fn parse(text: &str) -> Result<Self> {
-        if text.len() > MOST_BYTES {
-            return Err(Problem::TooLarge { what: "bytes", most: MOST_BYTES });
+        if text.len() > limits::MAX_TABLE_BYTES {
+            return Err(Problem::TooLarge { what: "bytes", most: limits::MAX_TABLE_BYTES });
         }
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let first_line = text.lines().next().unwrap_or_default();
@@ -48,8 +44,8 @@ impl Table {
                     expected: header.len(),
                 });
             }
-            if rows.len() == MOST_ROWS {
-                return Err(Problem::TooLarge { what: "rows", most: MOST_ROWS });
+            if rows.len() == limits::MAX_TABLE_ROWS {
+                return Err(Problem::TooLarge { what: "rows", most: limits::MAX_TABLE_ROWS });
             }
             rows.push(row);
         }

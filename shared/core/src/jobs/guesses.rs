@@ -1,12 +1,9 @@
 //! Wrong secrets by origin: after too many within a minute none of that origin is looked at until it has passed.
-//! By origin, so that a program that guesses does not lock the page out.
+//! By origin, so that a program that guesses under none, or a page under its own, does not lock out the others.
 
 use std::collections::BTreeMap;
 
-use crate::limits::{MAX_WRONG_SECRETS, WRONG_SECRETS_MS};
-
-/// Only origins that passed the guard get here, and those without one: few.
-const MAX_ORIGINS: usize = 64;
+use crate::limits::{MAX_GUESSING_ORIGINS, MAX_WRONG_SECRETS, WRONG_SECRETS_MS};
 
 #[derive(Debug, Clone, Default)]
 pub struct Guesses {
@@ -24,7 +21,7 @@ impl Guesses {
 
     pub fn wrong(&mut self, origin: &str, now_ms: u64) {
         self.wrong.retain(|_, (_, first_ms)| *first_ms + WRONG_SECRETS_MS > now_ms);
-        if self.wrong.len() < MAX_ORIGINS || self.wrong.contains_key(origin) {
+        if self.wrong.len() < MAX_GUESSING_ORIGINS || self.wrong.contains_key(origin) {
             self.wrong.entry(origin.to_owned()).or_insert((0, now_ms)).0 += 1;
         }
     }

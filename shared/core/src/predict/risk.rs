@@ -52,6 +52,24 @@ pub enum Regime {
     NoiseDominant,
 }
 
+impl Regime {
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::StaticSufficient => "static-sufficient",
+            Self::DynamicCritical => "dynamic-critical",
+            Self::NoiseDominant => "noise-dominant",
+        }
+    }
+
+    pub fn meaning(self) -> &'static str {
+        match self {
+            Self::StaticSufficient => "a longer probe would cost more than it says",
+            Self::DynamicCritical => "a probe removes much of the error that is left",
+            Self::NoiseDominant => "most of what is left differs between runs of one recipe",
+        }
+    }
+}
+
 /// Share of the error before any probe that probing can remove, below which a probe is not worth its name.
 const REMOVABLE_SHARE: f64 = 0.2;
 

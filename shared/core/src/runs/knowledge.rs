@@ -97,7 +97,7 @@ pub(crate) const OF_THE_ROWS: &str = "eval_known_answer_share";
 pub(crate) const FINISHED: &str = "proxy_final_score";
 
 /// Only someone with clean rows can measure these.
-fn needs_clean_rows(name: &str) -> bool {
+pub(crate) fn needs_clean_rows(name: &str) -> bool {
     let name = features::own_name(name).unwrap_or(name);
     name.starts_with("eval_") || name == "base_score"
 }

@@ -14,7 +14,7 @@ mod trace;
 
 pub use bases::pair_with_smaller;
 pub use derived::DERIVED_FROM_READINGS;
-pub(crate) use knowledge::{FINISHED, OF_THE_ROWS, is_proxy};
+pub(crate) use knowledge::{FINISHED, OF_THE_ROWS, is_proxy, needs_clean_rows};
 pub use knowledge::{Knowledge, Known, proxy_features};
 pub use metrics::Metrics;
 pub use plan::{

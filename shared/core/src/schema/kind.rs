@@ -18,6 +18,38 @@ pub enum Family {
     Unpaired,
 }
 
+impl Family {
+    pub const ALL: [Self; 5] =
+        [Self::Sft, Self::Pretraining, Self::Tokenised, Self::Preference, Self::Unpaired];
+
+    /// What a row of it is for.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Sft => "Prompt and answer; the answer is trained on",
+            Self::Pretraining => "Text without roles",
+            Self::Tokenised => "Token ids instead of text",
+            Self::Preference => "A better and a worse answer",
+            Self::Unpaired => "One answer, marked good or bad",
+        }
+    }
+}
+
+/// The reference of row shapes.
+pub fn markdown() -> String {
+    let mut text = "# Row shapes\n\nWhat `foretune check` and the page recognise by the keys of the rows, under the names that \
+                    reports give them; written by `just docs`. Other columns are mapped with `--map`. Files: JSON Lines, JSON \
+                    (an array, an object that holds one, objects one after another), CSV, Parquet, Arrow; each also \
+                    compressed with gzip or zstd.\n"
+        .to_owned();
+    for family in Family::ALL {
+        text += &format!("\n## {}\n\n| name | keys |\n|---|---|\n", family.words());
+        for kind in SchemaKind::ALL.iter().filter(|kind| kind.family() == family) {
+            text += &format!("| `{}` | {} |\n", kind.name(), kind.label());
+        }
+    }
+    text
+}
+
 macro_rules! kinds {
     ($($variant:ident = $name:literal, $family:ident, $label:literal;)+) => {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -19,5 +19,5 @@ mod tools;
 pub use convert::{Converted, TokenCounts, convert};
 pub use detect::detect;
 pub use example::{Example, Role, Turn};
-pub use kind::{Family, SchemaKind};
+pub use kind::{Family, SchemaKind, markdown};
 pub use mapping::{Mapping, MappingError, suggest_mapping};

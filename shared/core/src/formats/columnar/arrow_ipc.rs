@@ -12,7 +12,7 @@ use arrow_ipc::{Block, Message, MessageHeader, MetadataVersion, root_as_message}
 use arrow_schema::{ArrowError, Schema};
 
 use super::Stop;
-use crate::limits::MAX_BUFFERED_COLUMNAR_BYTES;
+use crate::limits::{MAX_ARROW_METADATA_BYTES, MAX_BUFFERED_COLUMNAR_BYTES};
 use crate::source::{ByteSource, ByteStream, SourceError};
 
 pub(super) struct ArrowFrames<S> {
@@ -100,7 +100,6 @@ fn read_message_of<S: ByteSource>(
     stream: &mut ByteStream<S>,
     length: Option<u32>,
 ) -> Result<Option<MessageParts>, Stop> {
-    const MAX_METADATA_BYTES: usize = 64 << 20;
     let Some(mut length) = length else { return Ok(None) };
     if length == u32::MAX {
         // Since version 0.15 a continuation marker stands before the length.
@@ -110,7 +109,7 @@ fn read_message_of<S: ByteSource>(
         return Ok(None);
     }
     let length = length as usize;
-    if length > MAX_METADATA_BYTES {
+    if length > MAX_ARROW_METADATA_BYTES {
         return Err(Stop::Damage(format!("a message header of {length} bytes")));
     }
     let metadata = take(stream, length)?;

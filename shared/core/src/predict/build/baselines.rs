@@ -7,9 +7,9 @@ use crate::features::{self, Group};
 use crate::numerics::boosted_trees::BoostOptions;
 use crate::numerics::stats;
 use crate::predict::fit::{
-    AdditiveOptions, ExtraTreesOptions, Learner, Metrics, Recipe, Table, Target, group_folds, metrics,
+    AdditiveOptions, ExtraTreesOptions, Learner, Recipe, Table, Target, group_folds, metrics,
 };
-use crate::runs::{AnytimeTable, Label, RunRecord};
+use crate::runs::{AnytimeTable, Knowledge, Label, RunRecord, needs_clean_rows};
 
 /// Names that the report and the targets refer to.
 pub const SCORE_NOW: &str = "evaluation score now";
@@ -27,45 +27,45 @@ pub struct Ground<'a> {
     pub seed: u64,
 }
 
+/// For each test row; NaN where such a forecast cannot be made.
+pub type Predictions = Vec<f64>;
+
+type Keep<'a> = &'a dyn Fn(&str) -> bool;
+
 /// The reading itself as the forecast; `None` where nothing was read.
-pub fn score_now(label: Label, test: &AnytimeTable) -> Option<Metrics> {
+pub fn score_now(label: Label, test: &AnytimeTable) -> Option<Predictions> {
     let now = test.table.column_index(label.read_as()).map(|column| test.table.column(column));
     let base = test.table.column_index("base_score").map(|column| test.table.column(column));
     let probes = test.knowledge.iter().any(|knowledge| knowledge.has_clean_probe());
     let reading = if probes { now } else { base.filter(|_| label == Label::Score) };
-    reading
-        .filter(|reading| reading.iter().any(|value| !value.is_nan()))
-        .map(|reading| metrics(&reading, &test.table.target))
+    reading.filter(|reading| reading.iter().any(|value| !value.is_nan()))
 }
 
 impl Ground<'_> {
     /// Those that the targets are set against.
-    pub fn main(&self) -> BTreeMap<String, Metrics> {
+    pub fn main(&self) -> BTreeMap<String, Predictions> {
         let mut table = BTreeMap::new();
-        let mut add = |name: &str, found: Option<Metrics>| {
-            if let Some(found) = found.filter(|found| found.n > 0) {
+        let mut add = |name: &str, found: Option<Predictions>| {
+            if let Some(found) = found.filter(|found| found.iter().any(|value| value.is_finite())) {
                 table.insert(name.to_owned(), found);
             }
         };
         add("predict the mean", Some(self.fitted(&recipe("mean", Learner::Mean), &|_| true)));
         add(SCORE_NOW, score_now(self.label, &self.test));
         add(RIDGE, Some(self.fitted(&ridge(), &|_| true)));
-        add(EARLY_STOP, self.early_stop(&[Curve::OwnLoss, Curve::CleanLoss]));
-        add("clean error extrapolated", self.early_stop(&[Curve::CleanError]));
+        if self.test.knowledge.contains(&Knowledge::Blind) {
+            add(EARLY_STOP, self.early_stop(&[Curve::OwnLoss]));
+        } else {
+            add(EARLY_STOP, self.early_stop(&[Curve::OwnLoss, Curve::CleanLoss]));
+            add("clean error extrapolated", self.early_stop(&[Curve::CleanError]));
+        }
         add(PROXY_LM, self.proxy_lm());
         table
     }
 
     /// And the rest.
-    pub fn all(&self) -> BTreeMap<String, Metrics> {
+    pub fn all(&self) -> BTreeMap<String, Predictions> {
         let mut table = self.main();
-        let in_group = |wanted: &'static [Group]| {
-            move |name: &str| features::find(name).is_some_and(|feature| wanted.contains(&feature.group))
-        };
-        let static_only = in_group(&[Group::Static, Group::Recipe]);
-        let dynamic_only = in_group(&[Group::Dynamic]);
-        table.insert("static and recipe only".into(), self.best_of(&static_only));
-        table.insert("probe only".into(), self.best_of(&dynamic_only));
         table.insert(
             "TuneAhead recipe".into(),
             self.fitted(&tune_ahead(self.seed), &|name| TUNE_AHEAD.contains(&name)),
@@ -76,20 +76,38 @@ impl Ground<'_> {
         table
     }
 
-    fn fitted(&self, recipe: &Recipe, keep: &dyn Fn(&str) -> bool) -> Metrics {
-        let model = recipe.fit(&self.train.table.without(keep));
-        let rows = self.test.table.without(keep).rows;
-        let predicted: Vec<f64> = rows.iter().map(|row| model.predict(row)).collect();
-        metrics(&predicted, &self.test.table.target)
+    /// The same simple learners on all features, and on all but one group of them.
+    pub fn ablations(&self) -> Vec<(&'static str, Predictions)> {
+        let is_of = |name: &str, wanted: &[Group]| {
+            !needs_clean_rows(name) && features::find(name).is_some_and(|found| wanted.contains(&found.group))
+        };
+        let data = |name: &str| is_of(name, &[Group::Static]);
+        let recipe = |name: &str| is_of(name, &[Group::Recipe]);
+        let probe = |name: &str| is_of(name, &[Group::Dynamic]);
+        let groups: [(&str, Keep<'_>); 7] = [
+            ("all features", &|_| true),
+            ("without the file's descriptors", &|name| !data(name)),
+            ("without the recipe", &|name| !recipe(name)),
+            ("without evaluation rows, before and during the probe", &|name| !needs_clean_rows(name)),
+            ("without what else the probe reads", &|name| !probe(name)),
+            ("file and recipe only", &|name| data(name) || recipe(name)),
+            ("evaluation rows only", &needs_clean_rows),
+        ];
+        groups.into_iter().map(|(name, keep)| (name, self.best_of(keep))).collect()
     }
 
-    fn early_stop(&self, curves: &[Curve]) -> Option<Metrics> {
-        let (_, predicted) = extrapolate(self.runs, curves, &self.train, &self.test)?;
-        Some(metrics(&predicted, &self.test.table.target))
+    fn fitted(&self, recipe: &Recipe, keep: &dyn Fn(&str) -> bool) -> Predictions {
+        let model = recipe.fit(&self.train.table.without(keep));
+        let rows = self.test.table.without(keep).rows;
+        rows.iter().map(|row| model.predict(row)).collect()
+    }
+
+    fn early_stop(&self, curves: &[Curve]) -> Option<Predictions> {
+        extrapolate(self.runs, curves, &self.train, &self.test).map(|(_, predicted)| predicted)
     }
 
     /// The learner that does best held out inside the training rows.
-    fn best_of(&self, keep: &dyn Fn(&str) -> bool) -> Metrics {
+    fn best_of(&self, keep: &dyn Fn(&str) -> bool) -> Predictions {
         let extra = ExtraTreesOptions { trees: 100, seed: self.seed, ..Default::default() };
         let candidates = [
             ridge(),
@@ -102,9 +120,9 @@ impl Ground<'_> {
 
     /// The smaller model's finished run, alone or beside what is known of file and recipe, whichever does better
     /// held out; only runs that have one.
-    fn proxy_lm(&self) -> Option<Metrics> {
+    fn proxy_lm(&self) -> Option<Predictions> {
         const SMALL: &str = "smaller_model_score";
-        let reduce = |from: &AnytimeTable| -> Table {
+        let reduce = |from: &AnytimeTable| -> (Vec<usize>, Table) {
             let small = |row: usize| self.runs[from.run[row]].smaller_model_score;
             let rows: Vec<usize> = (0..from.run.len()).filter(|row| small(*row).is_some()).collect();
             let is_plan = |name: &str| {
@@ -115,9 +133,9 @@ impl Ground<'_> {
             for (values, row) in table.rows.iter_mut().zip(&rows) {
                 values.push(small(*row).unwrap_or(f64::NAN));
             }
-            table
+            (rows, table)
         };
-        let (train, test) = (reduce(&self.train), reduce(&self.test));
+        let ((_, train), (test_rows, test)) = (reduce(&self.train), reduce(&self.test));
         if train.rows.len() < 10 || test.rows.is_empty() {
             return None;
         }
@@ -136,12 +154,15 @@ impl Ground<'_> {
         let (recipe, train, test) =
             &candidates[(0..candidates.len()).min_by(|a, b| error(a).total_cmp(&error(b)))?];
         let model = recipe.fit(train);
-        let predicted: Vec<f64> = test.rows.iter().map(|row| model.predict(row)).collect();
-        Some(metrics(&predicted, &test.target))
+        let mut predicted = vec![f64::NAN; self.test.run.len()];
+        for (row, values) in test_rows.into_iter().zip(&test.rows) {
+            predicted[row] = model.predict(values);
+        }
+        Some(predicted)
     }
 
     /// The feature of largest rank correlation on the training rows, as a bent line.
-    fn best_single(&self) -> Option<(String, Metrics)> {
+    fn best_single(&self) -> Option<(String, Predictions)> {
         let table = &self.train.table;
         let strength = |column: usize| {
             let values = table.column(column);

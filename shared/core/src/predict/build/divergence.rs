@@ -88,9 +88,17 @@ pub fn fit(
     }
     let model = learn(&train.table, options.seed);
     let predicted: Vec<f64> = test.table.rows.iter().map(|row| model.predict(row)).collect();
+    // Short runs are read at steps of their own, which tell nothing of the others.
     let mut steps = all.step.clone();
     steps.sort_by(f64::total_cmp);
     steps.dedup();
+    let readings = |step: &f64| {
+        let is_there =
+            |row: &usize| all.knowledge[*row] != Knowledge::Blind && (all.step[*row] - step).abs() < 0.5;
+        (0..all.run.len()).filter(is_there).count()
+    };
+    let runs_in_all = all.run_count();
+    steps.retain(|step| 2 * readings(step) >= runs_in_all);
     let by_depth = steps
         .into_iter()
         .map(|step| {

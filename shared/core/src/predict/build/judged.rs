@@ -39,6 +39,46 @@ pub struct TestSummary {
     pub mean_width: f64,
 }
 
+/// Another forecast of the same runs.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Rival {
+    #[serde(flatten)]
+    pub metrics: Metrics,
+    /// Foretune's error on those runs that the other one forecasts.
+    pub foretune_rmse: f64,
+    /// A band of one width around the other's forecasts that holds as many of these runs as Foretune's intervals do, and
+    /// the mean width of these: the least that the other one could do, since it is measured on the very runs.
+    pub width: f64,
+    pub foretune_width: f64,
+}
+
+impl Rival {
+    /// `None` where it forecasts none of the rows.
+    pub fn of(predicted: &[f64], rows: &[&JudgedRow]) -> Option<Self> {
+        let both: Vec<(f64, &JudgedRow)> = predicted
+            .iter()
+            .copied()
+            .zip(rows.iter().copied())
+            .filter(|(value, _)| value.is_finite())
+            .collect();
+        if both.is_empty() {
+            return None;
+        }
+        let (predicted, rows): (Vec<f64>, Vec<&JudgedRow>) = both.into_iter().unzip();
+        let truth: Vec<f64> = rows.iter().map(|row| row.truth).collect();
+        let mut misses: Vec<f64> = predicted.iter().zip(&truth).map(|(a, b)| (a - b).abs()).collect();
+        misses.sort_by(f64::total_cmp);
+        let ours = summary(&rows);
+        let covered = rows.iter().filter(|row| row.is_covered()).count();
+        Some(Self {
+            metrics: metrics(&predicted, &truth),
+            foretune_rmse: ours.metrics.rmse,
+            width: covered.checked_sub(1).map_or(f64::NAN, |last| 2.0 * misses[last]),
+            foretune_width: ours.mean_width,
+        })
+    }
+}
+
 pub fn on_test(test: &AnytimeTable, fitted: &Fitted) -> Vec<JudgedRow> {
     let make = |row: usize| {
         let values = &test.table.rows[row];
@@ -158,4 +198,36 @@ pub fn courses<'a>(rows: &'a [JudgedRow], depths: &[f64]) -> Vec<Vec<&'a JudgedR
         course.sort_by(|a, b| a.step.total_cmp(&b.step));
     }
     courses
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(truth: f64, predicted: f64, half_width: f64) -> JudgedRow {
+        JudgedRow {
+            run: 0,
+            knowledge: Knowledge::Clean,
+            step: 100.0,
+            share: 0.3,
+            stage: 0,
+            truth,
+            predicted,
+            expected_error: half_width,
+            half_width,
+            squared_error: half_width * half_width,
+        }
+    }
+
+    #[test]
+    fn a_rival_is_compared_on_the_runs_that_it_forecasts() {
+        let rows = [row(10.0, 11.0, 2.0), row(20.0, 20.0, 2.0), row(30.0, 39.0, 2.0), row(40.0, 80.0, 2.0)];
+        let rows: Vec<&JudgedRow> = rows.iter().collect();
+        let found = Rival::of(&[14.0, 20.0, 37.0, f64::NAN], &rows).unwrap();
+        assert_eq!(found.metrics.n, 3);
+        assert!((found.foretune_rmse - (82.0f64 / 3.0).sqrt()).abs() < 1e-12, "{found:?}");
+        // Two of three lie within ours; two of three lie within 4 points of the other's.
+        assert!((found.width - 8.0).abs() < 1e-12 && (found.foretune_width - 4.0).abs() < 1e-12, "{found:?}");
+        assert_eq!(Rival::of(&[f64::NAN; 4], &rows), None);
+    }
 }

@@ -32,7 +32,7 @@ use judged::JudgedRow;
 
 pub use depth_risk::FamilyRisk;
 pub use divergence::{DivergenceReport, DivergenceRow};
-pub use judged::TestSummary;
+pub use judged::{Rival, TestSummary};
 pub use on_runs::{OnRuns, OnRunsError, OnRunsRow, judge_on_runs};
 pub use outlook_check::OutlookRow;
 pub use report::html_report;

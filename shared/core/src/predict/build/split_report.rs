@@ -8,13 +8,13 @@ use super::BuildOptions;
 use super::baselines::{self, Ground};
 use super::divergence::DivergenceReport;
 use super::fitted::Fitted;
-use super::judged::{JudgedRow, TestSummary, on_test, summary};
+use super::judged::{JudgedRow, Rival, TestSummary, on_test, summary};
 use super::outlook_check::OutlookRow;
 use super::screening::{self, ScreeningPoint};
 use super::stopping::{self, StoppingReplay};
 use super::transfer::TransferReport;
 use crate::numerics::stats;
-use crate::predict::fit::Metrics;
+use crate::predict::fit::{Metrics, metrics};
 use crate::predict::shap::Explainer;
 use crate::runs::{AnytimeTable, Knowledge, RunRecord};
 
@@ -25,7 +25,9 @@ pub struct SplitReport {
     pub train_runs: usize,
     pub test_runs: usize,
     pub test: TestSummary,
-    pub baselines: BTreeMap<String, Metrics>,
+    pub baselines: BTreeMap<String, Rival>,
+    /// What groups of features are worth to simple learners, at the headline's depth.
+    pub ablations: Vec<(&'static str, Metrics)>,
     /// With clean rows: before any probe, at each common depth, at shares of the run.
     pub by_depth: Vec<DepthRow>,
     /// Without.
@@ -58,8 +60,10 @@ pub struct DepthRow {
     /// Steps, where all rows have the same.
     pub step: Option<f64>,
     pub test: TestSummary,
-    /// On the same rows; the main ones at the depths that have targets, else score now alone.
-    pub baselines: BTreeMap<String, Metrics>,
+    /// Share of forecasts within 3 points or twice the noise floor, whichever is more.
+    pub within_noise: Option<f64>,
+    /// On the same rows, as far as they can be made; the main ones at the depths that have targets, else score now alone.
+    pub baselines: BTreeMap<String, Rival>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -122,6 +126,11 @@ struct Maker<'a> {
     options: &'a BuildOptions,
 }
 
+fn rivals(predictions: BTreeMap<String, Vec<f64>>, rows: &[&JudgedRow]) -> BTreeMap<String, Rival> {
+    let judge = |(name, predicted): (String, Vec<f64>)| Some((name, Rival::of(&predicted, rows)?));
+    predictions.into_iter().filter_map(judge).collect()
+}
+
 /// Where a table row is read: one row a run.
 enum Depth {
     Step(f64),
@@ -146,7 +155,8 @@ impl Maker<'_> {
             train_runs: self.train.run_count(),
             test_runs: self.test.run_count(),
             test: summary(&self.pick(&headline)),
-            baselines: self.ground(best, &depth).all(),
+            baselines: rivals(self.ground(best, &depth).all(), &self.pick(&headline)),
+            ablations: self.ablations(best, &depth),
             by_depth: self.by_depth(),
             blind: self.blind(),
             proxy: self.proxy(),
@@ -203,6 +213,12 @@ impl Maker<'_> {
         }
     }
 
+    fn ablations(&self, knowledge: Knowledge, depth: &Depth) -> Vec<(&'static str, Metrics)> {
+        let ground = self.ground(knowledge, depth);
+        let judge = |predicted: Vec<f64>| metrics(&predicted, &ground.test.table.target);
+        ground.ablations().into_iter().map(|(name, predicted)| (name, judge(predicted))).collect()
+    }
+
     fn depth_row(&self, name: &str, knowledge: Knowledge, depth: &Depth, main: bool) -> Option<DepthRow> {
         self.depth_row_of(name, (knowledge, depth), main, &|_| true)
     }
@@ -237,11 +253,17 @@ impl Maker<'_> {
             let now = baselines::score_now(ground.label, &ground.test);
             now.map(|found| (baselines::SCORE_NOW.to_owned(), found)).into_iter().collect()
         };
+        let within = |floor: f64| {
+            let limit = f64::max(3.0, 2.0 * floor);
+            let near = picked.iter().filter(|row| row.residual().abs() <= limit).count();
+            near as f64 / picked.len() as f64
+        };
         Some(DepthRow {
             name: name.to_owned(),
             step: same.then_some(first),
             test: summary(&picked),
-            baselines,
+            within_noise: self.fitted.card.noise_floor_points.map(within),
+            baselines: rivals(baselines, &picked),
         })
     }
 

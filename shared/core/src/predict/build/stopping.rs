@@ -9,6 +9,7 @@ use crate::predict::card::Card;
 use crate::predict::fit::metrics;
 use crate::predict::probe_kind::ProbeKind;
 use crate::predict::risk::{RiskCurve, StepPrice};
+use crate::predict::verdict::{MistakeCosts, verdict};
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StoppingReplay {
@@ -18,7 +19,7 @@ pub struct StoppingReplay {
     pub always_steps: f64,
     pub rmse: f64,
     pub always_rmse: f64,
-    /// Share of runs on the same side of the threshold as with the whole probe.
+    /// Share of runs with the same verdict as after the whole probe, go or no-go at equal costs.
     pub verdict_agreement: f64,
     pub threshold: f64,
 }
@@ -74,8 +75,11 @@ fn replay(
         let predicted: Vec<f64> = rows.iter().map(|row| row.predicted).collect();
         metrics(&predicted, &rows.iter().map(|row| row.truth).collect::<Vec<f64>>()).rmse
     };
-    let agree =
-        stopped.iter().zip(&full).filter(|(a, b)| (a.predicted >= threshold) == (b.predicted >= threshold));
+    let verdict_of = |row: &JudgedRow| {
+        let above = row.probability_above(card, threshold);
+        verdict(above, row.predicted, threshold, row.squared_error.sqrt(), MistakeCosts::default(), &[])
+    };
+    let agree = stopped.iter().zip(&full).filter(|(a, b)| verdict_of(a) == verdict_of(b));
     Some(StoppingReplay {
         step_price: price.0,
         mean_steps: stats::mean(&stopped.iter().map(|row| row.step).collect::<Vec<f64>>()),

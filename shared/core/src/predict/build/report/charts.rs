@@ -46,7 +46,7 @@ fn error_by_depth(split: &SplitReport, card: &Card) -> String {
     let at_steps = || split.by_depth.iter().filter(|row| row.name.starts_with("step"));
     let ours = at_steps().filter_map(|row| Some((row.step?, row.test.metrics.rmse))).collect();
     let now: Vec<(f64, f64)> = at_steps()
-        .filter_map(|row| Some((row.step?, row.baselines.get("evaluation score now")?.rmse)))
+        .filter_map(|row| Some((row.step?, row.baselines.get("evaluation score now")?.metrics.rmse)))
         .collect();
     let mut marks = vec![line(ours, Tone::Accent, false, "Foretune, test")];
     if !now.is_empty() {

@@ -37,6 +37,7 @@ pub fn html_report(report: &FitReport, card: &Card) -> String {
 fn split(split: &SplitReport, report: &FitReport, card: &Card) -> String {
     let mut page = tables::heading(split, report);
     page += &tables::main(split);
+    page += &tables::ablations(split);
     page += &tables::by_depth("By what is known", &split.by_depth);
     page += &tables::by_depth("Without an evaluation file", &split.blind);
     if !split.proxy.is_empty() {

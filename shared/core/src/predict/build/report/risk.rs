@@ -7,7 +7,7 @@ use crate::predict::build::{FamilyRisk, FitReport};
 use crate::predict::card::Card;
 use crate::predict::phase::{Phase, PhaseMap, Standing};
 use crate::predict::probe_kind::ProbeKind;
-use crate::predict::risk::{Regime, RiskFit};
+use crate::predict::risk::RiskFit;
 use crate::svg::{Chart, Mark, Tone};
 
 pub fn section(report: &FitReport, card: &Card) -> String {
@@ -84,7 +84,7 @@ fn by_family(report: &FitReport, deepest: f64) -> String {
     rows.extend(families.iter().map(|family| {
         let mut row = vec![family.family.clone()];
         row.extend(numbers(&family.risk, deepest));
-        row.push(word(family.regime).to_owned());
+        row.push(family.regime.word().to_owned());
         row
     }));
     let by = match report.main.split.as_str() {
@@ -95,14 +95,6 @@ fn by_family(report: &FitReport, deepest: f64) -> String {
         "The same for each family of the training part with at least ten runs, of probes that read clean rows{by}."
     );
     table("Error against depth, by family of tasks", &note, &rows)
-}
-
-fn word(regime: Regime) -> &'static str {
-    match regime {
-        Regime::StaticSufficient => "static-sufficient",
-        Regime::DynamicCritical => "dynamic-critical",
-        Regime::NoiseDominant => "noise-dominant",
-    }
 }
 
 /// At the end of a line.
@@ -166,7 +158,7 @@ fn borders(map: &PhaseMap) -> Vec<Mark> {
         }
     }
     let name = |digit: u8| {
-        let regime = map.regimes.get(usize::from(digit - b'0')).map_or("", |regime| word(*regime));
+        let regime = map.regimes.get(usize::from(digit - b'0')).map_or("", |regime| regime.word());
         regime.split('-').next().unwrap_or(regime)
     };
     let border = |((left, right), points)| {

@@ -180,11 +180,11 @@ lab-pictures:
 lab-more-tasks:
     python3 lab/more-tasks/make.py
 
-# Fit the predictors of lab/predictors anew on the lab's runs (a quarter of an hour of processor time)
+# Fit the predictors of lab/predictors anew on the lab's runs (more than half an hour of processor time each)
 shipped-predictor:
     cargo build --release --quiet -p foretune
-    target/release/foretune fit lab/runs --beside lab/other-models --out lab/predictors/tiny-exact-match.onnx --report lab/predictors/tiny-exact-match.html --note {{lab_note}}
-    target/release/foretune fit lab/runs --beside lab/other-models --target p-gold --out target/tiny-p-gold.onnx --report lab/predictors/tiny-p-gold.html --note {{lab_note}}
+    target/release/foretune fit lab/runs --beside lab/other-models --compare --out lab/predictors/tiny-exact-match.onnx --report lab/predictors/tiny-exact-match.html --note {{lab_note}}
+    target/release/foretune fit lab/runs --beside lab/other-models --compare --target p-gold --out target/tiny-p-gold.onnx --report lab/predictors/tiny-p-gold.html --note {{lab_note}}
 
 # How far forecasts carry to base models that nothing was learnt from: from one size of the lab to the two others, from two to the third
 lab-transfer:

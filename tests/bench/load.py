@@ -37,9 +37,9 @@ class Load:
         assert welcome["type"] == "welcome", welcome
         return socket
 
-    async def follow(self, job):
+    async def follow(self, job, known=0):
         """A watcher that reads everything of this job and of those that begin, and comes again where it left off."""
-        seen = {job: 0}
+        seen = {job: known}
         while not self.over:
             try:
                 socket = await self.connect()
@@ -200,6 +200,8 @@ class LongProbe:
         self.times_ms, self.is_running = [], True
         self.reader = asyncio.create_task(self.read())
         while len(self.times_ms) < 5:
+            if self.reader.done():
+                self.reader.result()
             await asyncio.sleep(0.1)
         load.keep_apart()
 
@@ -208,13 +210,14 @@ class LongProbe:
             message = json.loads(await self.socket.recv())
             if message["type"] == "event" and message["job"] == self.job:
                 assert message["kind"] not in ("done", "failed", "cancelled") or not self.is_running, message
+                self.last_seq = message["seq"]
                 if message["kind"] == "step":
                     self.times_ms.append(message["time_ms"])
 
     def step_ms(self, begun, ended):
-        """Median of the steps between these two seconds."""
+        """Mean of the steps between these two seconds: what stands still now and then counts, too."""
         within = [time for time in self.times_ms if 1000 * begun <= time <= 1000 * ended]
-        return statistics.median(later - sooner for sooner, later in zip(within, within[1:]))
+        return (within[-1] - within[0]) / (len(within) - 1)
 
     async def stop(self):
         self.is_running = False
@@ -223,10 +226,10 @@ class LongProbe:
         await self.socket.close()
 
 
-def crowd_of(load, job):
-    """Everybody who watches, takes nothing, or comes and goes."""
+def crowd_of(load, job, seen=0):
+    """Everybody who watches, takes nothing, or comes and goes; watchers have seen so many events of the log."""
     options = load.options
-    everybody = [load.follow(job) for _ in range(options.watchers - options.slow)]
+    everybody = [load.follow(job, seen) for _ in range(options.watchers - options.slow)]
     everybody += [load.take_nothing(job) for _ in range(options.slow)]
     return [asyncio.create_task(one) for one in [*everybody, load.come_and_go(job)]]
 
@@ -240,9 +243,9 @@ async def in_turns(load, data):
         found = {}
         for state in STATES[number % 3 :] + STATES[: number % 3]:
             load.over = state != "crowd"
-            crowd = crowd_of(load, long.job) if state == "crowd" else []
+            crowd = crowd_of(load, long.job, long.last_seq) if state == "crowd" else []
             busy = subprocess.Popen([sys.executable, "-c", BUSY]) if state == "neighbour" else None
-            # Until everybody is connected and has heard what was before.
+            # Until everybody is connected.
             await asyncio.sleep(5)
             begun = time.time()
             await asyncio.sleep(load.options.turn)

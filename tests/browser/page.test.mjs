@@ -48,6 +48,28 @@ test("the first load is small, usable in under a second and under a strict polic
   await context.close();
 });
 
+test("a script or a style that was changed on its way is not used", async () => {
+  const html = await (await fetch(stage.server.address)).text();
+  for (const [tag, isUsed] of [
+    ["script", () => performance.getEntriesByName("usable").length > 0],
+    ["link", () => document.styleSheets.length > 0],
+  ]) {
+    const name = html.match(new RegExp(`<${tag} [^>]*"\\./(page-[0-9a-f]+\\.[a-z]+)" integrity="sha384-`))?.[1];
+    assert.ok(name, `no ${tag} with integrity: ${html}`);
+    const context = await stage.browser.newContext();
+    const page = await context.newPage();
+    const complaint = page.waitForEvent("console", (message) => message.text().includes("integrity"));
+    await page.route(`**/${name}`, async (route) => {
+      const answer = await route.fetch();
+      await route.fulfill({ status: 200, contentType: answer.headers()["content-type"], body: `${await answer.text()}\n/* changed */` });
+    });
+    await page.goto(stage.server.address);
+    assert.match((await complaint).text(), new RegExp(name));
+    assert.equal(await page.evaluate(isUsed), false, tag);
+    await context.close();
+  }
+});
+
 for (const name of SAMPLES) {
   test(`the sample ${name} shows findings, each with its rows, fix and trainers`, async () => {
     const { context, page, complaints } = await openSample(name);

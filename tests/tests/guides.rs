@@ -26,7 +26,7 @@ fn script(text: &str) -> String {
     script
 }
 
-/// What a reader of the guides has: rows, runs, a predictor, a sweep, another program's log.
+/// What a reader of the guides has: rows, runs, a predictor, a sweep, other programs' logs, tables.
 fn prepare(folder: &Path, predictor: &Path) {
     let at = |name: &str| folder.join(name);
     fs::write(at("train.jsonl"), rows_of("colours", "train", 120, ["red", "blue"])).unwrap();
@@ -38,9 +38,26 @@ fn prepare(folder: &Path, predictor: &Path) {
     if predictor.exists() {
         fs::copy(predictor, at("p.onnx")).unwrap();
     }
-    let seeds = repository_root().join("fuzz/seeds/imports/trainer_state.json");
-    fs::copy(seeds, at("trainer_state.json")).unwrap();
+    let log = repository_root().join("fuzz/seeds/imports/trainer_state.json");
+    for place in ["trainer_state.json", "runs/a/trainer_state.json", "runs/b/trainer_state.json"] {
+        fs::create_dir_all(at(place).parent().unwrap()).unwrap();
+        fs::copy(&log, at(place)).unwrap();
+    }
+    for (name, table) in TABLES {
+        fs::write(at(name), table).unwrap();
+    }
 }
+
+const TABLES: [(&str, &str); 3] = [
+    ("scores.csv", "run,score,base_parameters,source\na,61.5,600000,tickets\nb,55,600000,tickets\n"),
+    ("curves.csv", "model,800,1600,3200,6400,1638400\nsmall,2.55,2.45,2.35,2.3,\nlarge,2.75,2.5,2.3,2.1,\n"),
+    (
+        "evals.csv",
+        "size,params,task,value,metric\n70m,70e6,a,0.3,acc\n160m,160e6,a,0.35,acc\n410m,410e6,a,0.42,acc\n\
+         12b,12e9,a,0.7,acc\n70m,70e6,b,0.5,acc\n160m,160e6,b,0.52,acc\n410m,410e6,b,0.6,acc\n12b,12e9,b,0.8,acc\n\
+         70m,70e6,b,0.5,f1\n",
+    ),
+];
 
 fn run(folder: &Path, name: &str, script: &str) {
     let path = format!("{}:{}", folder.join("bin").display(), std::env::var("PATH").unwrap());

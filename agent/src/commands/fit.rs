@@ -218,12 +218,12 @@ fn read_unpacked(file: &Path) -> Result<String> {
 }
 
 fn unpacked(packed: &[u8], most_bytes: u64) -> Result<String> {
-    let mut text = String::new();
-    GzDecoder::new(packed).take(most_bytes + 1).read_to_string(&mut text)?;
-    if text.len() as u64 > most_bytes {
+    let mut bytes = Vec::new();
+    GzDecoder::new(packed).take(most_bytes + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most_bytes {
         bail!("it holds more than {most_bytes} bytes, which is the most that is read");
     }
-    Ok(text)
+    Ok(String::from_utf8(bytes)?)
 }
 
 /// The runs of a folder that `collect` wrote; packed ones only where there are no others.
@@ -340,7 +340,11 @@ fn table(built: &Built) -> String {
         ),
         line("Foretune", &report.test.metrics),
     ];
-    lines.extend(report.baselines.iter().map(|(name, found)| line(name, &found.metrics)));
+    lines.extend(report.baselines.iter().map(|(name, found)| {
+        let of_all = found.metrics.n == report.test.metrics.n;
+        let beside = format!("   Foretune {:.2} on its {} runs", found.foretune_rmse, found.metrics.n);
+        line(name, &found.metrics) + if of_all { "" } else { &beside }
+    }));
     lines.push("by what is known".to_owned());
     lines.extend(report.by_depth.iter().map(|row| line(&row.name, &row.test.metrics)));
     lines.push(format!(

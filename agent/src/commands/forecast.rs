@@ -12,6 +12,7 @@ use foretune_core::predict::card::Card;
 use foretune_core::predict::changes::cheap_changes;
 use foretune_core::predict::outcome::{self, Outcome};
 use foretune_core::predict::predictor::{self, ForecastOptions, Predictor, WhatIf};
+use foretune_core::predict::probe_kind::ProbeKind;
 use foretune_core::predict::verdict::{MistakeCosts, Verdict};
 use foretune_core::runs::{Known, Reading, proxy_features};
 use foretune_core::schema::Mapping;
@@ -429,7 +430,13 @@ pub fn text(forecast: &predictor::Forecast, vector: &FeatureVector, changes: &[W
         lines.push(format!("note: {:.0} % likely to diverge", 100.0 * probability));
     }
     if let Some(regime) = forecast.regime {
-        lines.push(format!("regime: {} ({})", regime.word(), regime.meaning()));
+        let meaning = match ProbeKind::of(vector) {
+            ProbeKind::WithoutCleanRows => {
+                "of a probe that reads no evaluation rows and learns from the file alone"
+            }
+            ProbeKind::CleanRows | ProbeKind::BesideFinishedRun => regime.meaning(),
+        };
+        lines.push(format!("regime: {} ({meaning})", regime.word()));
     }
     if let Some(step) = forecast.next_probe_steps {
         lines.push(format!("the next reading worth its price is at step {step}"));

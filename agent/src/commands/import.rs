@@ -26,6 +26,7 @@ use crate::{files, terminal};
 #[derive(Debug, Args)]
 #[command(after_long_help = columns_help())]
 pub struct Import {
+    /// Logs of the runs
     #[arg(required_unless_present = "scores")]
     files: Vec<PathBuf>,
     /// Write the trace of the one run here

@@ -68,6 +68,7 @@ struct Curves {
 /// all have it, each is ranked by a prediction made without it.
 #[derive(Debug, Args)]
 struct Checkpoints {
+    /// The table
     file: PathBuf,
     /// Column of the tuned score; with --benchmark, several
     #[arg(long, value_name = "COL", value_delimiter = ',', required = true)]

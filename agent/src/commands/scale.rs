@@ -18,6 +18,7 @@ use crate::{files, terminal};
 /// columns to choose by with --where. Scores of the target in the file are never read.
 #[derive(Debug, Args)]
 pub struct Scale {
+    /// The table of results
     file: PathBuf,
     /// Small sizes, as named in the column "size"
     #[arg(long, value_name = "A,B,…", value_delimiter = ',', required = true)]

@@ -107,7 +107,7 @@ impl Cache {
             return Some(name.revision.clone());
         }
         let path = self.model(name).join("refs").join(&name.revision);
-        let commit = files::exists(&path).then(|| files::read_text(&path).ok()).flatten()?;
+        let commit = files::exists(&path).then(|| read_model_text(&path).ok()).flatten()?;
         Some(commit.trim().to_owned()).filter(|commit| is_commit(commit))
     }
 
@@ -162,7 +162,7 @@ fn refs(folder: &Path) -> Result<Vec<(String, String)>> {
     let mut found = Vec::new();
     for path in files_below(folder)? {
         let name = path.strip_prefix(folder).unwrap_or(&path).to_string_lossy().into_owned();
-        found.push((name, files::read_text(&path)?.trim().to_owned()));
+        found.push((name, read_model_text(&path)?.trim().to_owned()));
     }
     Ok(found)
 }

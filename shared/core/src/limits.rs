@@ -57,7 +57,7 @@ pub const MAX_SAMPLE_EVAL_ROWS: usize = 1024;
 pub const MAX_TRACKED_EVAL_ROWS: usize = 57_343;
 /// Rows of a file that are set aside as evaluation rows.
 pub const MAX_SET_ASIDE_ROWS: usize = 5000;
-/// A file that is read whole: another trainer's log, a table, a trace, run records; packed ones once they are unpacked.
+/// A text that is read whole where nothing less is said: a trace, run records, packed ones once they are unpacked.
 pub const MAX_WHOLE_FILE_BYTES: u64 = 1 << 30;
 /// One predictor file. The largest sensible one (thousands of trees) is below a tenth of this.
 pub const MAX_ONNX_BYTES: usize = 32 << 20;
@@ -79,7 +79,7 @@ pub const MAX_MODEL_STAGES: usize = 64;
 pub const MAX_TREE_DEPTH: usize = 512;
 /// Operations that one column of a linear part may take; shared values count each time.
 pub const MAX_COLUMN_OPERATIONS: usize = 256;
-/// A model's configuration, or the index of its files.
+/// A model's configuration, the index of its files, or what the cache notes of it.
 pub const MAX_MODEL_TEXT_BYTES: u64 = 256 << 20;
 /// Layers of a model, and the width of any of its parts.
 pub const MAX_MODEL_LAYERS: usize = 512;

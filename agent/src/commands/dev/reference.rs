@@ -70,7 +70,7 @@ fn meaning(argument: &Arg) -> String {
     }
     let default: Vec<String> =
         argument.get_default_values().iter().map(|value| value.to_string_lossy().into_owned()).collect();
-    if takes_value && !default.is_empty() {
+    if takes_value && !default.concat().is_empty() {
         parts.push(format!("Default: `{}`.", default.join(" ")));
     }
     parts.retain(|part| !part.is_empty());

@@ -61,11 +61,12 @@ impl Regime {
         }
     }
 
+    /// Of a probe that reads clean rows, at the predictor's price of a step.
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::StaticSufficient => "a longer probe would cost more than it says",
-            Self::DynamicCritical => "a probe removes much of the error that is left",
-            Self::NoiseDominant => "most of what is left differs between runs of one recipe",
+            Self::StaticSufficient => "file and recipe tell what can be told",
+            Self::DynamicCritical => "a probe removes much of the error that the file alone leaves",
+            Self::NoiseDominant => "most of what the file alone leaves differs between runs of one recipe",
         }
     }
 }

@@ -81,8 +81,10 @@ impl Ground<'_> {
         let is_of = |name: &str, wanted: &[Group]| {
             !needs_clean_rows(name) && features::find(name).is_some_and(|found| wanted.contains(&found.group))
         };
-        let data = |name: &str| is_of(name, &[Group::Static]);
-        let recipe = |name: &str| is_of(name, &[Group::Recipe]);
+        // The registry has these among the recipe's: the first is the file's alone, the other of both.
+        const PER_ANSWER: [&str; 2] = ["rows_for_each_answer", "rows_seen_for_each_answer"];
+        let data = |name: &str| is_of(name, &[Group::Static]) || PER_ANSWER.contains(&name);
+        let recipe = |name: &str| is_of(name, &[Group::Recipe]) && name != PER_ANSWER[0];
         let probe = |name: &str| is_of(name, &[Group::Dynamic]);
         let groups: [(&str, Keep<'_>); 7] = [
             ("all features", &|_| true),

@@ -92,9 +92,9 @@ pub fn fit(
     let mut steps = all.step.clone();
     steps.sort_by(f64::total_cmp);
     steps.dedup();
+    let is_told = |row: &usize| matches!(all.knowledge[*row], Knowledge::Plan | Knowledge::Clean);
     let readings = |step: &f64| {
-        let is_there =
-            |row: &usize| all.knowledge[*row] != Knowledge::Blind && (all.step[*row] - step).abs() < 0.5;
+        let is_there = |row: &usize| is_told(row) && (all.step[*row] - step).abs() < 0.5;
         (0..all.run.len()).filter(is_there).count()
     };
     let runs_in_all = all.run_count();

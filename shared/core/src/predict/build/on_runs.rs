@@ -78,8 +78,8 @@ impl Judge<'_> {
         let mut depths = vec![
             ("file and recipe alone".to_owned(), Knowledge::Plan, at(Knowledge::Plan, -1.0)),
             ("and evaluation rows".to_owned(), Knowledge::Rows, at(Knowledge::Rows, -1.0)),
-            ("a smaller model's probe".to_owned(), Knowledge::Proxy, at(Knowledge::Proxy, -1.0)),
             ("and the base score".to_owned(), Knowledge::Base, at(Knowledge::Base, -1.0)),
+            ("a smaller model's probe".to_owned(), Knowledge::Proxy, at(Knowledge::Proxy, -1.0)),
             ("a smaller model's finished run".to_owned(), Knowledge::Finished, at(Knowledge::Finished, -1.0)),
         ];
         for (step, knowledge, words) in [

@@ -57,7 +57,8 @@ fn states(depths: &[f64]) -> Vec<State> {
         State { name: "and evaluation rows".into(), knowledge: Knowledge::Rows, step: None },
         State { name: "and the base score".into(), knowledge: Knowledge::Base, step: None },
     ];
-    for step in [depths.first(), depths.get(depths.len() / 2)].into_iter().flatten() {
+    let half_way = depths.get(depths.len() / 2).filter(|_| depths.len() > 1);
+    for step in depths.first().into_iter().chain(half_way) {
         let state =
             |words, knowledge| State { name: format!("step {step}{words}"), knowledge, step: Some(*step) };
         states.push(state(", no clean rows", Knowledge::Blind));

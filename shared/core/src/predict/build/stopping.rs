@@ -9,7 +9,7 @@ use crate::predict::card::Card;
 use crate::predict::fit::metrics;
 use crate::predict::probe_kind::ProbeKind;
 use crate::predict::risk::{RiskCurve, StepPrice};
-use crate::predict::verdict::{MistakeCosts, verdict};
+use crate::predict::verdict::{MistakeCosts, Verdict, verdict};
 
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StoppingReplay {
@@ -79,7 +79,10 @@ fn replay(
         let above = row.probability_above(card, threshold);
         verdict(above, row.predicted, threshold, row.squared_error.sqrt(), MistakeCosts::default(), &[])
     };
-    let agree = stopped.iter().zip(&full).filter(|(a, b)| verdict_of(a) == verdict_of(b));
+    let agree = stopped
+        .iter()
+        .zip(&full)
+        .filter(|(a, b)| verdict_of(a) == verdict_of(b) && verdict_of(a) != Verdict::Withheld);
     Some(StoppingReplay {
         step_price: price.0,
         mean_steps: stats::mean(&stopped.iter().map(|row| row.step).collect::<Vec<f64>>()),

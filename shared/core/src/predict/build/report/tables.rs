@@ -128,7 +128,7 @@ pub fn targets(report: &FitReport) -> String {
                 of("ProxyLM"),
                 of("early-stop extrapolation"),
                 percent(row.test.metrics.within_3),
-                optional(row.within_noise.map(|share| 100.0 * share), 0),
+                row.within_noise.map_or("–".to_owned(), percent),
             ]);
         }
     }
@@ -297,7 +297,7 @@ pub fn stopping(split: &SplitReport) -> String {
     ];
     let note = format!(
         "Replayed on every test run. A step must remove {:.3} squared points of error; chosen on the training part. \
-         {} of the steps saved, error {:+.1} %. Threshold {:.1}.",
+         {} of the steps saved, error {:+.1} %. Verdicts: go or no-go at equal costs, threshold {:.1}.",
         found.step_price,
         percent(1.0 - found.mean_steps / found.always_steps),
         100.0 * (found.rmse / found.always_rmse - 1.0),
@@ -361,7 +361,8 @@ pub fn outlook(split: &SplitReport) -> String {
     }));
     let note = "How far a forecast would be off with more known is told beforehand, from the training part. Here on \
                 test runs of which that became known: means of the half widths of their intervals, and how many \
-                truths lie no further from the later forecast than was expected.";
+                truths lie no further from the later forecast than was expected, which should be as many as intervals \
+                are to hold.";
     table("What more knowledge was expected to bring, and brought", note, &rows)
 }
 

@@ -28,6 +28,7 @@ mod tests {
     use foretune_core::links::predictor_hash;
 
     use super::*;
+    use crate::files;
 
     #[test]
     fn everything_that_decides_about_results_is_named() {
@@ -37,7 +38,7 @@ mod tests {
             let value = line.unwrap_or_else(|| panic!("{name}: {text}")).split_whitespace().nth(1);
             assert!(value.is_some_and(|value| value != "error:"), "{name}: {text}");
         }
-        let predictor = std::fs::read("../lab/predictors/tiny-exact-match.onnx").unwrap();
+        let predictor = files::read("../lab/predictors/tiny-exact-match.onnx".as_ref()).unwrap();
         assert!(text.contains(&predictor_hash(&predictor)), "{text}");
     }
 }

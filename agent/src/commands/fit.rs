@@ -141,9 +141,11 @@ pub fn run(arguments: &Fit) -> Result<Answer> {
         compare: arguments.compare,
         quick: arguments.quick,
     };
-    let mut built = build_shown(&runs, &options, "fits").with_context(told)?;
-    if arguments.report.is_some() && !arguments.quick {
-        built.report.other = other_split(&runs, &options);
+    let has_other = arguments.report.is_some() && !arguments.quick;
+    let (built, done) = build_shown(&runs, &options, 0, if has_other { 2 } else { 1 });
+    let mut built = built.with_context(told)?;
+    if has_other {
+        built.report.other = other_split(&runs, &options, done);
     }
     files::write_atomically(out, &built.onnx)?;
     terminal::note(&format!("wrote {}", out.display()));
@@ -159,24 +161,32 @@ pub fn run(arguments: &Fit) -> Result<Answer> {
     Ok(Answer::Yes)
 }
 
-/// With its progress in the terminal, or as events.
-fn build_shown(runs: &[RunRecord], options: &BuildOptions, unit: &str) -> Result<Built, BuildError> {
+/// With its progress in the terminal, or as events, which goes on from what was done `before`; splits to come are taken
+/// for as long as this one. Beside it stands how much is done then.
+fn build_shown(
+    runs: &[RunRecord],
+    options: &BuildOptions,
+    before: u64,
+    splits_left: u64,
+) -> (Result<Built, BuildError>, u64) {
     let bar = progress_bar();
+    let mut last = before;
     let built = build(runs, options, |done, of| {
-        let (done, total) = (done as u64, of as u64);
-        terminal::event(&EventBody::Progress { done, total: Some(total), unit: unit.into() });
+        let (done, total) = (before + done as u64, before + splits_left * of as u64);
+        terminal::event(&EventBody::Progress { done, total: Some(total), unit: "fits".into() });
         bar.set_length(total);
         bar.set_position(done);
+        last = last.max(done);
     });
     bar.finish_and_clear();
-    built
+    (built, last)
 }
 
 /// The report shows both splits; where the runs do not allow the other one it says nothing of it.
-fn other_split(runs: &[RunRecord], options: &BuildOptions) -> Option<Box<SplitReport>> {
+fn other_split(runs: &[RunRecord], options: &BuildOptions, done: u64) -> Option<Box<SplitReport>> {
     let split = SPLITS.into_iter().find(|split| *split != options.split)?;
     let options = BuildOptions { split: split.into(), ..options.clone() };
-    match build_shown(runs, &options, "fits of the other split") {
+    match build_shown(runs, &options, done, 1).0 {
         Ok(built) => Some(Box::new(built.report.main)),
         Err(error) => {
             terminal::note(&format!("the {split} split is left out of the report: {error}"));

@@ -92,24 +92,20 @@ pub fn fit(
     let mut steps = all.step.clone();
     steps.sort_by(f64::total_cmp);
     steps.dedup();
-    let is_told = |row: &usize| matches!(all.knowledge[*row], Knowledge::Plan | Knowledge::Clean);
-    let readings = |step: &f64| {
-        let is_there = |row: &usize| is_told(row) && (all.step[*row] - step).abs() < 0.5;
-        (0..all.run.len()).filter(is_there).count()
+    let is_at = |table: &AnytimeTable, row: usize, step: f64| {
+        let knows = matches!(table.knowledge[row], Knowledge::Plan | Knowledge::Clean);
+        knows && (table.step[row] - step).abs() < 0.5
     };
+    let readings = |step: f64| (0..all.run.len()).filter(|row| is_at(&all, *row, step)).count();
     let runs_in_all = all.run_count();
-    steps.retain(|step| 2 * readings(step) >= runs_in_all);
+    steps.retain(|step| 2 * readings(*step) >= runs_in_all);
     let by_depth = steps
         .into_iter()
         .map(|step| {
-            let at = |table: &AnytimeTable, row: &usize| {
-                let knows = matches!(table.knowledge[*row], Knowledge::Plan | Knowledge::Clean);
-                knows && (table.step[*row] - step).abs() < 0.5
-            };
             let score = |table: &AnytimeTable, predicted: &[f64], high_rates_alone: bool| {
                 let is_meant = |row: &usize| !high_rates_alone || runs[table.run[*row]].is_unstable();
                 let rows: Vec<usize> =
-                    (0..table.run.len()).filter(|row| at(table, row)).filter(is_meant).collect();
+                    (0..table.run.len()).filter(|row| is_at(table, *row, step)).filter(is_meant).collect();
                 let truth: Vec<bool> = rows.iter().map(|row| table.table.target[*row] > 0.5).collect();
                 let found: Vec<f64> = rows.iter().map(|row| predicted[*row]).collect();
                 (area_under_curve(&found, &truth), truth.iter().filter(|diverged| **diverged).count())

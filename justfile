@@ -132,6 +132,11 @@ onnx-fixtures python="python3":
     cargo build --quiet -p foretune-tests --example onnx_tool
     {{python}} tests/onnx/make_fixtures.py
 
+# The shipped predictors beside the standard's checker and onnxruntime (same Python)
+onnx-shipped python="python3":
+    cargo build --quiet -p foretune-tests --example onnx_tool
+    {{python}} tests/onnx/check_predictor.py lab/predictors/*.onnx
+
 # Speed and exactness of TreeSHAP beside the `shap` package's C code in the same run
 bench-shap python="python3":
     cargo build --release --quiet -p foretune-tests --example onnx_tool

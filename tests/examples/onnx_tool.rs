@@ -1,6 +1,7 @@
 //! Lets the Python scripts in tests/onnx talk to our ONNX code: `sample SEED` and `forest TREES DEPTH` write
-//! a model of ours to stdout; `predict FILE`, `explain FILE` and `time FILE` read little-endian f64 rows from
-//! stdin and write little-endian f64 back: predictions, base and contributions, or seconds for all rows.
+//! a model of ours to stdout; `predict FILE`, `second FILE`, `explain FILE` and `time FILE` read little-endian f64 rows
+//! from stdin and write little-endian f64 back: predictions, those of the second engine, base and contributions, or
+//! seconds for all rows.
 
 use std::io::{self, Read, Write};
 use std::time::Instant;
@@ -12,6 +13,7 @@ use foretune_core::predict::onnx;
 use foretune_core::predict::shap::Explainer;
 use foretune_core::predict::staged::Staged;
 use foretune_core::predict::tree::{Branch, Node, Split, Tree};
+use foretune_tract::Engine;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -25,6 +27,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let model = onnx::read(&std::fs::read(file)?)?.model;
             for row in rows(model.feature_count)? {
                 io::stdout().write_all(&model.predict(&row).to_le_bytes())?;
+            }
+        }
+        ["second", file] => {
+            let engine = Engine::open(&std::fs::read(file)?)?;
+            for score in engine.scores(&rows(engine.feature_count())?.concat())? {
+                io::stdout().write_all(&score.to_le_bytes())?;
             }
         }
         ["forest", trees, depth] => {
@@ -63,7 +71,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         }
         _ => {
             return Err(
-                "usage: onnx_tool sample SEED | forest TREES DEPTH | predict | explain | time FILE".into()
+                "usage: onnx_tool sample SEED | forest TREES DEPTH | predict | second | explain | time FILE"
+                    .into(),
             );
         }
     }

@@ -7,11 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::conformal::Calibration;
 use super::fit::Metrics;
-use super::model::Model;
 use super::probe_kind::ProbeKind;
 use super::risk::{RiskFit, StepPrice, Terms};
 use super::staged::{Gate, Staged};
-use crate::features::FeatureVector;
+use crate::features::{self, FeatureVector, Group};
 use crate::hash;
 use crate::runs::{BUNDLED_MODEL, ModelRecord, RecipeNumbers};
 
@@ -80,7 +79,7 @@ pub struct StageCard {
     /// Mean out of fold in squared points, as if all training runs were in this state.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub squared_error: Option<f64>,
-    /// Of the features that the stage reads.
+    /// Of the features that carry its forecasts.
     pub ranges: Vec<SeenRange>,
 }
 
@@ -225,7 +224,11 @@ impl Card {
         let is_outside = |range: &&SeenRange| {
             let value = row[range.feature];
             let margin = RANGE_MARGIN * (range.high - range.low) + 1e-9 * range.high.abs();
-            let beyond = value < range.low - margin || value > range.high + margin;
+            // A recipe's numbers are a matter of factors: below half of the smallest, a rate of 1e-300 is none that was seen.
+            let feature = features::find(&self.features[range.feature].name);
+            let is_of_recipe = feature.is_some_and(|feature| feature.group == Group::Recipe);
+            let is_tiny = is_of_recipe && range.low > 0.0 && value < 0.5 * range.low;
+            let beyond = is_tiny || value < range.low - margin || value > range.high + margin;
             beyond || (value.is_nan() && !range.ever_missing)
         };
         self.stages[stage]
@@ -252,24 +255,6 @@ impl Card {
             && self.stages.iter().all(|stage| stage.squared_error.is_none_or(|squared| squared > 0.0))
             && self.score_range.0 <= self.score_range.1
     }
-}
-
-/// Which features a model reads.
-pub fn used_features(model: &Model) -> Vec<bool> {
-    let mut used = vec![false; model.feature_count];
-    for forest in &model.forests {
-        for tree in &forest.trees {
-            for node in tree.nodes() {
-                if let super::tree::Node::Split(split) = node {
-                    used[split.feature as usize] = true;
-                }
-            }
-        }
-    }
-    for column in model.columns.iter().filter(|column| column.weight != 0.0) {
-        used[column.feature as usize] = true;
-    }
-    used
 }
 
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

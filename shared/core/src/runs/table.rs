@@ -7,7 +7,7 @@ use super::record::{Part, RunRecord};
 use crate::choosing::table::csv_cell;
 use crate::features::FeatureVector;
 use crate::hash;
-use crate::numerics::stats;
+use crate::numerics::{parallel, stats};
 use crate::predict::fit::Table;
 
 /// The depth of a row that has no reading at all; step 0 is a reading of the untrained model.
@@ -82,13 +82,16 @@ impl AnytimeTable {
         target: impl Fn(&RunRecord) -> Option<f64>,
         by_configuration: bool,
     ) -> Self {
-        let mut moments = Vec::new();
-        for (index, run) in runs.iter().enumerate() {
-            let Some(target) = target(run) else { continue };
+        let wanted: Vec<(usize, f64)> =
+            runs.iter().enumerate().filter_map(|(index, run)| Some((index, target(run)?))).collect();
+        let moments = parallel::map(&wanted, |&(index, target)| {
+            let run = &runs[index];
             let key = if by_configuration { &run.configuration } else { run.family() };
             let group = hash::hash_bytes(key.as_bytes(), 0);
-            moments.extend(moments_of(run).map(|moment| (index, target, group, moment)));
-        }
+            let of_run = moments_of(run).map(|moment| (index, target, group, moment));
+            of_run.collect::<Vec<(usize, f64, u64, Moment)>>()
+        });
+        let moments: Vec<(usize, f64, u64, Moment)> = moments.into_iter().flatten().collect();
         let names: BTreeSet<&str> =
             moments.iter().flat_map(|(.., moment)| moment.features.iter().map(|(name, _)| name)).collect();
         let names: Vec<String> = names.into_iter().map(str::to_owned).collect();
@@ -123,22 +126,13 @@ impl AnytimeTable {
             Table { names: names.clone(), rows: Vec::new(), target: Vec::new(), groups: Vec::new() };
         let groups: BTreeMap<usize, u64> =
             self.run.iter().copied().zip(self.table.groups.iter().copied()).collect();
-        for (index, group) in groups {
-            let known = Known::of(&runs[index]);
-            for (before, later) in known.readings.iter().enumerate() {
-                let target = later.features.get(label.read_as());
-                if target.is_nan() || later.step >= known.total_steps {
-                    continue;
-                }
-                for seen in 1..=before {
-                    if known.readings[seen - 1].step == 0 || !known.most(seen).has_clean_probe() {
-                        continue;
-                    }
-                    let features = known.toward(Knowledge::Clean, seen, later.step);
-                    table.rows.push(names.iter().map(|name| features.get(name)).collect());
-                    table.target.push(target);
-                    table.groups.push(group);
-                }
+        let groups: Vec<(usize, u64)> = groups.into_iter().collect();
+        let courses = parallel::map(&groups, |(index, _)| course_of(&runs[*index], label, names));
+        for ((_, group), course) in groups.into_iter().zip(courses) {
+            for (row, target) in course {
+                table.rows.push(row);
+                table.target.push(target);
+                table.groups.push(group);
             }
         }
         table
@@ -260,6 +254,26 @@ struct Moment {
     step: f64,
     share: f64,
     features: FeatureVector,
+}
+
+/// What was known at each clean reading after the first step, toward every later one.
+fn course_of(run: &RunRecord, label: Label, names: &[String]) -> Vec<(Vec<f64>, f64)> {
+    let known = Known::of(run);
+    let mut course = Vec::new();
+    for (before, later) in known.readings.iter().enumerate() {
+        let target = later.features.get(label.read_as());
+        if target.is_nan() || later.step >= known.total_steps {
+            continue;
+        }
+        for seen in 1..=before {
+            if known.readings[seen - 1].step == 0 || !known.most(seen).has_clean_probe() {
+                continue;
+            }
+            let features = known.toward(Knowledge::Clean, seen, later.step);
+            course.push((names.iter().map(|name| features.get(name)).collect(), target));
+        }
+    }
+    course
 }
 
 fn moments_of(run: &RunRecord) -> impl Iterator<Item = Moment> {

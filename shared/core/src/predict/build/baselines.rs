@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::early_stop::{Curve, extrapolate};
 use crate::features::{self, Group};
 use crate::numerics::boosted_trees::BoostOptions;
-use crate::numerics::stats;
+use crate::numerics::{parallel, stats};
 use crate::predict::fit::{
     AdditiveOptions, ExtraTreesOptions, Learner, Recipe, Table, Target, group_folds, metrics,
 };
@@ -30,7 +30,7 @@ pub struct Ground<'a> {
 /// For each test row; NaN where such a forecast cannot be made.
 pub type Predictions = Vec<f64>;
 
-type Keep<'a> = &'a dyn Fn(&str) -> bool;
+type Keep<'a> = &'a (dyn Fn(&str) -> bool + Sync);
 
 /// The reading itself as the forecast; `None` where nothing was read.
 pub fn score_now(label: Label, test: &AnytimeTable) -> Option<Predictions> {
@@ -95,7 +95,7 @@ impl Ground<'_> {
             ("file and recipe only", &|name| data(name) || recipe(name)),
             ("evaluation rows only", &needs_clean_rows),
         ];
-        groups.into_iter().map(|(name, keep)| (name, self.best_of(keep))).collect()
+        parallel::map(&groups, |(name, keep)| (*name, self.best_of(keep)))
     }
 
     fn fitted(&self, recipe: &Recipe, keep: &dyn Fn(&str) -> bool) -> Predictions {
@@ -267,12 +267,14 @@ fn best<'a>(candidates: &'a [Recipe], table: &Table, seed: u64) -> &'a Recipe {
 }
 
 fn held_out_error(recipe: &Recipe, table: &Table, seed: u64) -> f64 {
-    let mut held_out = vec![f64::NAN; table.rows.len()];
-    for fold in group_folds(&table.groups, 5, seed) {
+    let folds = group_folds(&table.groups, 5, seed);
+    let of_folds = parallel::map(&folds, |fold| {
         let model = recipe.fit(&table.select(&fold.train));
-        for row in fold.test {
-            held_out[row] = model.predict(&table.rows[row]);
-        }
+        fold.test.iter().map(|row| (*row, model.predict(&table.rows[*row]))).collect::<Vec<_>>()
+    });
+    let mut held_out = vec![f64::NAN; table.rows.len()];
+    for (row, forecast) in of_folds.into_iter().flatten() {
+        held_out[row] = forecast;
     }
     metrics(&held_out, &table.target).rmse
 }

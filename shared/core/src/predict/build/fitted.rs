@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 
 use super::error_model::ErrorModel;
 use super::stages::Division;
-use super::{BuildError, BuildOptions};
-use crate::numerics::stats;
-use crate::predict::card::{CARD_VERSION, Card, SeenFeature, SeenRange, StageCard, used_features};
+use super::{BuildError, BuildOptions, seen};
+use crate::predict::card::{CARD_VERSION, Card, StageCard};
 use crate::predict::conformal::{Calibration, HeldOut};
 use crate::predict::fit::{LogLine, SearchOptions, Table, search, search_steps};
 use crate::predict::staged::Staged;
@@ -90,7 +89,7 @@ pub fn fit(
             rows: rows_of[index].len(),
             learner: learners[index].clone(),
             squared_error: None,
-            ranges: ranges(train, &rows_of[index], &used_features(&model.stages[index])),
+            ranges: seen::ranges(train, &rows_of[index], &model.stages[index]),
         })
         .collect();
     card.learner = "a mixture of its own for each state of knowledge, see the stages".into();
@@ -127,27 +126,6 @@ fn anchors(label: Label) -> Vec<String> {
     names.iter().chain(&["naive_bayes_accuracy"]).map(|name| (*name).to_owned()).collect()
 }
 
-fn ranges(train: &AnytimeTable, rows: &[usize], used: &[bool]) -> Vec<SeenRange> {
-    (0..used.len())
-        .filter(|feature| used[*feature])
-        .filter_map(|feature| {
-            let values = rows.iter().map(|row| train.table.rows[*row][feature]);
-            let present: Vec<f64> = values.filter(|value| !value.is_nan()).collect();
-            (!present.is_empty()).then(|| SeenRange {
-                feature,
-                low: stats::minimum(&present),
-                high: stats::maximum(&present),
-                ever_missing: is_often_missing(present.len(), rows.len()),
-            })
-        })
-        .collect()
-}
-
-/// A single run without a value taught nothing about such runs.
-fn is_often_missing(present: usize, rows: usize) -> bool {
-    rows - present > rows / 100
-}
-
 /// Readings at a share of the run differ from run to run; only steps that most runs have are on offer.
 fn common_depths(train: &AnytimeTable) -> Vec<f64> {
     let mut depths: Vec<f64> = train.step.iter().copied().filter(|step| *step >= 0.0).collect();
@@ -164,22 +142,6 @@ fn common_depths(train: &AnytimeTable) -> Vec<f64> {
 }
 
 fn card(runs: &[RunRecord], train: &AnytimeTable, options: &BuildOptions) -> Card {
-    let features = train
-        .table
-        .names
-        .iter()
-        .enumerate()
-        .map(|(index, name)| {
-            let present: Vec<f64> = train.table.column(index).into_iter().filter(|v| !v.is_nan()).collect();
-            let or_zero = |value: f64| if value.is_nan() { 0.0 } else { value };
-            SeenFeature {
-                name: name.clone(),
-                low: or_zero(stats::minimum(&present)),
-                high: or_zero(stats::maximum(&present)),
-                median: or_zero(stats::median(&present)),
-            }
-        })
-        .collect();
     let distinct = |pick: fn(&RunRecord) -> String| {
         let mut values: Vec<String> = runs.iter().map(pick).collect();
         values.sort_unstable();
@@ -194,7 +156,7 @@ fn card(runs: &[RunRecord], train: &AnytimeTable, options: &BuildOptions) -> Car
     }
     Card {
         version: CARD_VERSION,
-        features,
+        features: seen::features(train),
         stages: Vec::new(),
         target: options.label.target().into(),
         trained_per_rank: trained_per_rank(runs),

@@ -12,6 +12,7 @@ mod on_runs;
 mod outlook_check;
 mod report;
 mod screening;
+mod seen;
 mod split_report;
 mod stages;
 mod stopping;

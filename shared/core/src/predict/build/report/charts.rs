@@ -72,10 +72,10 @@ fn coverage_by_depth(split: &SplitReport) -> String {
         interval: None,
         other: Some(90.0),
         tone: Tone::Accent,
-        remark: format!("{:.1} %, {:.0} wide", 100.0 * row.test.coverage, row.test.mean_width),
+        remark: format!("{:.1} %, {:.0}", 100.0 * row.test.coverage, row.test.mean_width),
     };
     RowChart {
-        title: "Coverage of the intervals, test part (ring: 90 %)".into(),
+        title: "Coverage of the intervals and their width in points, test part (ring: 90 %)".into(),
         x: axis("share of runs inside, %"),
         rows: split.by_depth.iter().map(row).collect(),
     }

@@ -2,6 +2,7 @@
 
 mod charts;
 mod risk;
+mod table;
 mod tables;
 
 use super::{FitReport, SplitReport};
@@ -13,7 +14,9 @@ color:#1d2129;background:#fff}table{border-collapse:collapse;margin:1rem 0;font-
 td,th{padding:.15rem .7rem;text-align:right;border-bottom:1px solid #ddd;vertical-align:top}\
 td:first-child,th:first-child{text-align:left}td.text{text-align:left}svg{max-width:100%;height:auto}\
 figure{margin:1.5rem 0;break-inside:avoid}.note{color:#6b7280}tr.ours td{font-weight:600}\
-h2{margin-top:2.5rem;break-after:avoid}@media print{body{margin:0;font-size:12px}}";
+h2{margin-top:2.5rem;break-after:avoid}@media print{body{margin:0;padding:0;font-size:11px}\
+table{font-size:9.5px;width:100%}td,th{padding:.1rem .3rem}tr{break-inside:avoid}\
+.note,thead,tbody tr:first-child{break-after:avoid}}";
 
 pub fn html_report(report: &FitReport, card: &Card) -> String {
     let mut page = format!(

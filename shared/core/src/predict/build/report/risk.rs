@@ -2,7 +2,7 @@
 //! these stand on the phase diagram.
 
 use super::charts::{axis, line};
-use super::tables::{cells, number, table};
+use super::table::{cells, number, table};
 use crate::predict::build::{FamilyRisk, FitReport};
 use crate::predict::card::Card;
 use crate::predict::phase::{Phase, PhaseMap, Standing};

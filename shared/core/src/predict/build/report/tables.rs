@@ -2,53 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use super::table::{OURS, cells, number, optional, percent, table};
 use crate::predict::build::{DepthRow, FitReport, Rival, SplitReport};
 use crate::predict::fit::Metrics;
 use crate::svg::escape;
-
-/// Rows of cells, the first one the heads. Cells are escaped; the last column of a wide text is left-aligned.
-pub(super) fn table(title: &str, note: &str, rows: &[Vec<String>]) -> String {
-    if rows.len() < 2 {
-        return String::new();
-    }
-    let mut html = format!("<h2>{}</h2>", escape(title));
-    if !note.is_empty() {
-        html += &format!("<p class=\"note\">{}</p>", escape(note));
-    }
-    html += "<table>";
-    for (index, row) in rows.iter().enumerate() {
-        let is_ours = row.first().is_some_and(|name| name == OURS);
-        html += if is_ours { "<tr class=\"ours\">" } else { "<tr>" };
-        for cell in row {
-            let is_text = cell.len() > 24;
-            html += &match (index, is_text) {
-                (0, _) => format!("<th>{}</th>", escape(cell)),
-                (_, true) => format!("<td class=\"text\">{}</td>", escape(cell)),
-                (_, false) => format!("<td>{}</td>", escape(cell)),
-            };
-        }
-        html += "</tr>";
-    }
-    html + "</table>"
-}
-
-const OURS: &str = "Foretune";
-
-pub(super) fn cells(parts: &[&str]) -> Vec<String> {
-    parts.iter().map(|part| (*part).to_owned()).collect()
-}
-
-pub(super) fn number(value: f64, digits: usize) -> String {
-    if value.is_finite() { format!("{value:.digits$}") } else { "–".to_owned() }
-}
-
-fn optional(value: Option<f64>, digits: usize) -> String {
-    value.map_or("–".to_owned(), |value| number(value, digits))
-}
-
-fn percent(share: f64) -> String {
-    if share.is_finite() { format!("{:.1} %", 100.0 * share) } else { "–".to_owned() }
-}
 
 fn split_name(split: &str) -> &str {
     match split {

@@ -12,8 +12,9 @@ use foretune_core::formats;
 use foretune_core::runs::{Reading, plan_features, read_trace};
 use foretune_core::schema::Mapping;
 use foretune_engine::Recipe;
+use serde_json::Value;
 
-use crate::checking::{Fix, Progress, reference_model, write_cleaned};
+use crate::checking::{Fix, Progress, reference_model, safe_fixes_of, write_cleaned};
 use crate::commands::check::check_file;
 use crate::files;
 use crate::weights::ModelFolder;
@@ -39,6 +40,10 @@ pub struct Plan {
     pub fingerprint: String,
     /// What the fixes changed, where there are any.
     pub changes: Option<ChangeList>,
+    /// Fixes that would change something and that nobody has to judge.
+    pub mendable: Vec<Fix>,
+    /// The check found what is wrong, and not only worth a look.
+    pub has_errors: bool,
 }
 
 impl Candidate<'_> {
@@ -60,13 +65,15 @@ impl Candidate<'_> {
             let path = self.file.display();
             bail!("{path} has no usable row; look at it with: foretune check {path}");
         }
+        let mendable = safe_fixes_of(&report.counts);
+        let has_errors = report.has_errors();
         let mut features = plan_features(report.features, usable, &self.recipe.numbers());
         if let Some(model) = self.model {
             features.set("base_parameters", model.config.parameter_count() as f64);
             let trained = self.recipe.lora.parameter_count(&model.config);
             features.set("trained_parameters", trained as f64);
         }
-        Ok(Plan { features, fingerprint: report.file.fingerprint, changes })
+        Ok(Plan { features, fingerprint: report.file.fingerprint, changes, mendable, has_errors })
     }
 
     fn cleaned(
@@ -112,12 +119,45 @@ pub struct SetAside {
 
 pub fn set_aside_by(path: &Path) -> Result<Option<SetAside>> {
     let text = files::read_whole_text(path)?;
-    let start = text.lines().find_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let start = text.lines().find_map(|line| serde_json::from_str::<Value>(line).ok());
     Ok(start.and_then(|start| {
         let record = serde_json::from_value(start["set_aside"].clone()).ok()?;
         let longest = usize::try_from(start["recipe"]["sequence_length"].as_u64()?).ok()?;
         Some(SetAside { record, model: start["model"].as_str()?.to_owned(), longest })
     }))
+}
+
+/// In what the trace was made otherwise than what is forecast: of another file, or with another recipe.
+pub fn trace_differs(path: &Path, fingerprint: &str, recipe: &Recipe) -> Result<Vec<String>> {
+    let text = files::read_whole_text(path)?;
+    let start = text.lines().find_map(|line| serde_json::from_str::<Value>(line).ok()).unwrap_or_default();
+    let mut differences = Vec::new();
+    // What it trained on may be handed over as a file of its own where rows were set aside.
+    if let Some(probed) = start["dataset"].as_str().filter(|probed| *probed != fingerprint)
+        && start["set_aside"].is_null()
+    {
+        differences.push(format!("it is of other data (fingerprint {probed}, here {fingerprint})"));
+    }
+    let (theirs, ours) = (&start["recipe"], serde_json::to_value(recipe)?);
+    for (name, flag) in [
+        ("/learning_rate", "--lr"),
+        ("/batch_size", "--batch"),
+        ("/epochs", "--epochs"),
+        ("/max_steps", "--max-steps"),
+        ("/sequence_length", "--max-tokens"),
+        ("/schedule", "--schedule"),
+        ("/lora/rank", "--rank"),
+        ("/lora/alpha", "--alpha"),
+        ("/lora/dropout", "--dropout"),
+        ("/lora/targets", "--targets"),
+    ] {
+        if let (Some(theirs), Some(ours)) = (theirs.pointer(name), ours.pointer(name))
+            && theirs != ours
+        {
+            differences.push(format!("{flag} was {theirs} there and is {ours} here"));
+        }
+    }
+    Ok(differences)
 }
 
 /// The readings of a trace, in the order of their steps.

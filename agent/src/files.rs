@@ -2,6 +2,7 @@
 //! half-written ever stands under its final name.
 #![expect(clippy::disallowed_methods, reason = "this is the one module that may call the file system")]
 
+mod atomic;
 mod points;
 
 use std::fs::{self, File, TryLockError};
@@ -13,6 +14,8 @@ use foretune_core::limits;
 use foretune_core::source::{ByteSource, SourceError};
 use thiserror::Error;
 
+use atomic::sync_folder_of;
+pub use atomic::{AtomicFile, check_target, write_atomically};
 use points::reached;
 
 #[derive(Debug, Error)]
@@ -138,7 +141,9 @@ pub fn create_private_folder(path: &Path) -> Result<()> {
 /// As `write_atomically`, for its owner's eyes only, from the first byte on.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut output = AtomicFile::create(path)?;
-    restrict(&output.temporary, 0o600)?;
+    if let Some(unfinished) = output.unfinished() {
+        restrict(unfinished, 0o600)?;
+    }
     output.write_all(bytes).map_err(|error| FileError::new("write", path, error))?;
     output.finish()
 }
@@ -351,6 +356,21 @@ pub fn is_folder(path: &Path) -> bool {
     path.is_dir()
 }
 
+/// What is there and is neither file nor folder.
+pub fn is_device(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
+}
+
+/// Whether two paths lead to one file, links followed; where one is not there yet, to one name in one folder.
+pub fn is_same(one: &Path, other: &Path) -> bool {
+    fn place(path: &Path) -> Option<PathBuf> {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let in_folder = || Some(fs::canonicalize(folder).ok()?.join(path.file_name()?));
+        fs::canonicalize(path).ok().or_else(in_folder)
+    }
+    place(one).is_some_and(|one| place(other) == Some(one))
+}
+
 /// What stands in a folder, in the order of names.
 pub fn list(folder: &Path) -> Result<Vec<PathBuf>> {
     let fail = |error| FileError::new("list the folder", folder, error);
@@ -364,112 +384,6 @@ pub fn list(folder: &Path) -> Result<Vec<PathBuf>> {
 /// Length in bytes of a regular file or block of data.
 pub fn length(path: &Path) -> Result<u64> {
     Ok(fs::metadata(path).map_err(|error| FileError::new("look at", path, error))?.len())
-}
-
-/// Writes next to the target, syncs, renames, syncs the folder: after a crash the old or the new content
-/// is there, whole.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut output = AtomicFile::create(path)?;
-    output.write_all(bytes).map_err(|error| FileError::new("write", path, error))?;
-    output.finish()
-}
-
-/// A new name is durable only once its folder is synced; not every platform can open one.
-fn sync_folder_of(path: &Path) {
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty())
-        && let Ok(folder) = File::open(folder)
-    {
-        let _ = folder.sync_all();
-    }
-}
-
-/// A file that gets its final name only when it is complete; dropped before that, it leaves nothing. What a killed
-/// process left of the same file goes with the next one: a lock, which dies with its process, tells the two apart.
-#[derive(Debug)]
-pub struct AtomicFile {
-    target: PathBuf,
-    temporary: PathBuf,
-    file: Option<io::BufWriter<File>>,
-}
-
-impl AtomicFile {
-    pub fn create(target: &Path) -> Result<Self> {
-        let name =
-            target.file_name().map_or_else(|| "output".into(), |name| name.to_string_lossy().into_owned());
-        remove_abandoned(target, &format!(".{name}."));
-        let temporary = target.with_file_name(format!(".{name}.{}{PARTIAL}", std::process::id()));
-        let fail = |error| FileError::new("create", target, error);
-        loop {
-            let file = File::create(&temporary).map_err(fail)?;
-            // Where a file system knows no locks nothing is ever taken for abandoned.
-            let _ = file.try_lock();
-            // Somebody may have taken it for abandoned before it was locked.
-            if temporary.exists() {
-                let file = Some(io::BufWriter::new(file));
-                return Ok(Self { target: target.to_owned(), temporary, file });
-            }
-        }
-    }
-
-    pub fn finish(mut self) -> Result<()> {
-        let done = self.complete();
-        if done.is_err() {
-            let _ = fs::remove_file(&self.temporary);
-        }
-        done
-    }
-
-    fn complete(&mut self) -> Result<()> {
-        let target = self.target.clone();
-        let fail = |error| FileError::new("write", &target, error);
-        let writer = self.file.take().expect("finish runs once: it takes self");
-        let file = writer.into_inner().map_err(|error| fail(error.into_error()))?;
-        reached("written", &target);
-        file.sync_all().map_err(fail)?;
-        reached("synced", &target);
-        fs::rename(&self.temporary, &target).map_err(fail)?;
-        drop(file);
-        reached("renamed", &target);
-        sync_folder_of(&target);
-        reached("folder-synced", &target);
-        Ok(())
-    }
-}
-
-/// End of the name of a file that is being written.
-const PARTIAL: &str = ".partial";
-
-/// Unfinished files of this name whose writers are gone. That they cannot be removed must not keep anyone from
-/// writing.
-fn remove_abandoned(target: &Path, prefix: &str) {
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let Ok(entries) = fs::read_dir(folder) else { return };
-    for entry in entries.flatten() {
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let process = name.strip_prefix(prefix).and_then(|rest| rest.strip_suffix(PARTIAL));
-        let is_ours = process.is_some_and(|process| process.bytes().all(|byte| byte.is_ascii_digit()));
-        if is_ours && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
-            let _ = fs::remove_file(entry.path());
-        }
-    }
-}
-
-impl Write for AtomicFile {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.as_mut().expect("only finish() takes the writer").write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.as_mut().expect("only finish() takes the writer").flush()
-    }
-}
-
-impl Drop for AtomicFile {
-    fn drop(&mut self) {
-        if self.file.take().is_some() {
-            let _ = fs::remove_file(&self.temporary);
-        }
-    }
 }
 
 /// A file as the readers of the core see it. Remembers length and modification time, so that a file
@@ -548,19 +462,6 @@ mod tests {
     }
 
     #[test]
-    fn an_unfinished_file_leaves_nothing_behind() {
-        let folder = tempfile::tempdir().unwrap();
-        let target = folder.path().join("report.json");
-        let mut output = AtomicFile::create(&target).unwrap();
-        output.write_all(b"half").unwrap();
-        drop(output);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
-        write_atomically(&target, b"whole").unwrap();
-        assert_eq!(read(&target).unwrap(), b"whole");
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
     fn a_file_without_an_end_is_read_so_far_and_refused() {
         let told = read_whole(Path::new("/dev/zero"), 4096).unwrap_err().to_string();
         assert!(told.contains("/dev/zero") && told.contains("more than 4096 bytes"), "{told}");
@@ -569,34 +470,6 @@ mod tests {
         fs::write(&path, b"12345").unwrap();
         assert_eq!(read_whole(&path, 5).unwrap(), b"12345");
         assert!(read_whole(&path, 4).is_err());
-    }
-
-    #[test]
-    fn what_a_killed_writer_left_goes_and_a_living_one_keeps_its_file() {
-        let folder = tempfile::tempdir().unwrap();
-        let target = folder.path().join("report.json");
-        let at = |name: &str| folder.path().join(name);
-        for name in [".report.json.1.partial", ".report.json.x.partial", ".other.json.1.partial"] {
-            fs::write(at(name), b"half").unwrap();
-        }
-        let living = File::create(at(".report.json.2.partial")).unwrap();
-        living.try_lock().unwrap();
-        write_atomically(&target, b"whole").unwrap();
-        assert!(!at(".report.json.1.partial").exists());
-        for name in [".report.json.x.partial", ".other.json.1.partial", ".report.json.2.partial"] {
-            assert!(at(name).exists(), "{name}");
-        }
-    }
-
-    #[test]
-    fn a_file_that_cannot_be_finished_leaves_nothing_behind() {
-        let folder = tempfile::tempdir().unwrap();
-        let target = folder.path().join("report.json");
-        let output = AtomicFile::create(&target).unwrap();
-        // A folder under the final name: the last step fails.
-        fs::create_dir_all(target.join("inside")).unwrap();
-        output.finish().unwrap_err();
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

@@ -11,6 +11,8 @@ mod job;
 mod lab;
 mod machine;
 mod models;
+mod numbers;
+mod outputs;
 mod server;
 mod state;
 mod terminal;

@@ -1,13 +1,14 @@
 //! `foretune forecast` as a user runs it, with a predictor of synthetic runs, and on everything that should be refused.
 
 use std::path::Path;
+use std::process::Command;
 
 use foretune_core::features::{self, FeatureVector, Group};
 use foretune_core::predict::onnx;
 use foretune_core::predict::predictor::{ForecastOptions, Predictor, WhatIf};
 use foretune_core::runs::{Known, ModelRecord, RunRecord, before_any_probe};
 use foretune_tests::fitted::{data, fitted, forecast, forecast_at, predictor, refused, text, trace, write};
-use foretune_tests::{foretune, synthetic};
+use foretune_tests::{finished, foretune, foretune_binary, synthetic};
 use serde_json::{Value, json};
 
 #[test]
@@ -168,9 +169,73 @@ fn fixes_are_forecast_from_the_mended_data() {
     assert_eq!(fixed["fixed"]["score_before"], before["score"]);
     assert_eq!(fixed["fixed"]["changes"]["rows_written"], 600);
     assert_eq!(before["fixed"], Value::Null);
+    // Unasked, the fixes stand among the changes, with the gain that asking for them tells.
+    let mended = |answer: &Value| {
+        let mut tried = answer["what_if"].as_array().unwrap().clone();
+        tried.retain(|change| {
+            change["change"]
+                .as_str()
+                .unwrap()
+                .starts_with("--fix drop_exact_duplicates,drop_empty_answers: 150 rows left out, 0 changed")
+        });
+        tried
+    };
+    let [tried] = mended(&before).try_into().unwrap();
+    let (gain, asked_for) = (tried["gain"].as_f64().unwrap(), fixed["fixed"]["gain"].as_f64().unwrap());
+    assert!((gain - asked_for).abs() < 1e-9, "{gain} and {asked_for}");
+    assert_eq!(mended(&fixed).len() + mended(&asked(&clean, &[]).json()).len(), 0, "nothing is left to mend");
     let trace = trace(place.path(), &synthetic::runs(2)[0]);
     let both = asked(&spoiled, &["--fix", "safe", "--trace", text(&trace)]);
     assert!(both.code == 2 && both.stderr.contains("--trace"), "{both:?}");
+}
+
+/// Unasked, mending is tried: a file of which nothing would be left, and a machine without room for a copy, have a
+/// forecast all the same.
+#[test]
+fn what_mending_cannot_be_tried_keeps_no_forecast_back() {
+    let place = tempfile::tempdir().unwrap();
+    let sorry = "I'm sorry, but I can't help with that.";
+    let refusals: Vec<Value> =
+        (0..40).map(|row| json!({"prompt": format!("Is item {row} blue?"), "completion": sorry})).collect();
+    let file = write(place.path(), "refusals.jsonl", synthetic::lines(&refusals));
+    let told = forecast(&[text(&file)]);
+    assert!(told.code == 0 && told.stderr.contains("no row of"), "{told:?}");
+    let twice =
+        [std::fs::read(data(place.path())).unwrap(), std::fs::read(data(place.path())).unwrap()].concat();
+    let file = write(place.path(), "twice.jsonl", twice);
+    let predictor = predictor();
+    let arguments = ["forecast", text(&file), "--predictor", text(&predictor), "--lr=1e-3", "--json"];
+    let run = Command::new(foretune_binary()).args(arguments).env("TMPDIR", "/nonexistent").output();
+    let told = finished(run.unwrap());
+    assert!(
+        told.code == 0 && told.stderr.contains("what mending the data would bring is not told"),
+        "{told:?}"
+    );
+}
+
+/// A trace of another file or recipe was taken for this one's without a word.
+#[test]
+fn a_trace_of_another_run_is_named() {
+    let place = tempfile::tempdir().unwrap();
+    let file = data(place.path());
+    let run = &synthetic::runs(8)[6];
+    let same = trace(place.path(), run);
+    let notes = |answer: &Value| answer["notes"].to_string();
+    assert!(!notes(&forecast(&[text(&file), "--trace", text(&same)]).json()).contains("another run"));
+    let start = json!({"type": "start", "trace_version": 1, "dataset": "00000000000000ff", "set_aside": null,
+        "recipe": {"learning_rate": 0.003, "lora": {"rank": 8}}});
+    let rest = std::fs::read_to_string(&same).unwrap();
+    let rest: Vec<&str> = rest.lines().skip(1).collect();
+    let other = write(place.path(), "other.trace", format!("{start}\n{}\n", rest.join("\n")));
+    let told = notes(&forecast(&[text(&file), "--trace", text(&other)]).json());
+    for words in [
+        "other.trace is of another run",
+        "00000000000000ff",
+        "--lr was 0.003 there and is 0.001",
+        "--rank was 8",
+    ] {
+        assert!(told.contains(words), "{words}: {told}");
+    }
 }
 
 /// The page and the link that it made told different gains of the same change: one knew the base score by the first
@@ -196,8 +261,10 @@ fn advice_is_the_same_however_the_base_score_is_known() {
     };
     assert!(gains.windows(2).all(|pair| is_before(&pair[0], &pair[1])), "{gains:?}");
     assert!(gains[0].in_distribution && gains[0].gain > gains[1].gain, "{gains:?}");
-    assert_eq!(gains.iter().map(|gain| gain.in_distribution).filter(|known| !known).count(), 1, "{gains:?}");
-    assert_eq!(gains[5].change, "rate 50", "{gains:?}");
+    // A rate far below all that was seen is as strange as one far above, however near on a line.
+    let strange: Vec<&str> = gains[4..].iter().map(|gain| gain.change.as_str()).collect();
+    assert_eq!(strange, ["rate 50", "rate 0.00001"], "{gains:?}");
+    assert!(gains[3].in_distribution && !gains[4].in_distribution && !gains[5].in_distribution, "{gains:?}");
 }
 
 #[test]

@@ -90,7 +90,8 @@ fn a_trace_goes_to_a_tracker_and_comes_back() {
     let at = |name: &str| place.path().join(name).to_str().unwrap().to_owned();
     let trace = "{\"type\":\"start\",\"trace_version\":1}\n\
                  {\"type\":\"step\",\"step\":1,\"loss\":2.25,\"learning_rate\":0.001,\"gradient_norm\":1.5}\n\
-                 {\"type\":\"reading\",\"step\":1,\"features\":{\"eval_loss\":1.75,\"eval_score\":50.0}}\n";
+                 {\"type\":\"reading\",\"step\":1,\"features\":{\"eval_loss\":1.75,\"eval_score\":50.0,\
+                 \"held_out_loss\":7.5,\"eval_gap_loss\":-0.25,\"held_out_loss_change\":-1.0}}\n";
     std::fs::write(at("probe.jsonl"), trace).unwrap();
     for form in ["wandb", "mlflow"] {
         let written = foretune(&["export", &at("probe.jsonl"), "--as", form, "--out", &at("out.csv")]);
@@ -98,6 +99,8 @@ fn a_trace_goes_to_a_tracker_and_comes_back() {
         let back = foretune(&["import", &at("out.csv"), "--json"]).json();
         assert_eq!(back["runs"][0]["steps"][0]["loss"], 2.25, "{form}: {back}");
         assert_eq!(back["runs"][0]["name"], "probe", "{form}");
+        // A gap between two losses was once taken for one of them.
+        assert_eq!(back["runs"][0]["steps"][0]["held_out_loss"], 7.5, "{form}: {back}");
     }
     let printed = foretune(&["export", &at("probe.jsonl"), "--as", "json"]).json();
     assert_eq!(printed["steps"][0]["metrics"]["eval/score"], 50.0);

@@ -1,13 +1,15 @@
 //! The cleaned copy: a second pass over the file in order, each row mended or left out as chosen.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 use clap::ValueEnum;
-use foretune_core::advice::{ChangeList, CleanOptions, Cleaner};
+use foretune_core::advice::{ChangeList, CleanOptions, Cleaner, FIXES};
 use foretune_core::check::{CheckOptions, Checker};
 use foretune_core::describe::DescribeContext;
+use foretune_core::findings::Code;
 use foretune_core::formats::Opened;
 use foretune_core::source::ByteSource;
 
@@ -50,6 +52,15 @@ pub fn options(fixes: &[Fix]) -> CleanOptions {
         mask_personal_data: has(Fix::MaskPersonalData),
         mask_secrets: safe(Fix::MaskSecrets),
     }
+}
+
+/// Fixes that mend something of what was found and that nobody has to judge. Rows that are too long are not among them:
+/// training cuts them.
+pub fn safe_fixes_of(counts: &BTreeMap<String, u64>) -> Vec<Fix> {
+    const JUDGED: [&str; 2] = ["mask_personal_data", "drop_over_max_tokens"];
+    let would_change = |codes: &[Code]| codes.iter().any(|code| counts.contains_key(code.name()));
+    let fixes = FIXES.iter().filter(|(name, codes)| !JUDGED.contains(name) && would_change(codes));
+    fixes.filter_map(|(name, _)| Fix::from_str(name, false).ok()).collect()
 }
 
 /// Writes JSON Lines to `target`; nothing stands there until all of it does.

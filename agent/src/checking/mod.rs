@@ -5,7 +5,7 @@ mod parallel;
 mod progress;
 pub mod summary;
 
-pub use cleaned::{Fix, write_cleaned};
+pub use cleaned::{Fix, safe_fixes_of, write_cleaned};
 pub use parallel::{CheckInput, run};
 pub use progress::Progress;
 

@@ -1,6 +1,5 @@
 //! `foretune check`: everything that can be known about a dataset without a model.
 
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -15,7 +14,7 @@ use foretune_core::words::grouped;
 use super::Answer;
 use crate::checking::{self, CheckInput, Fix, Progress, summary};
 use crate::files::{self, FileSource};
-use crate::terminal;
+use crate::{numbers, outputs, terminal};
 
 /// Check and describe a dataset: format, problems, tokens, cost, what to change first
 ///
@@ -38,8 +37,8 @@ pub struct Check {
     #[arg(long, value_name = "KEY=COLUMN,…")]
     map: Vec<String>,
     /// Threads that check (default: all cores)
-    #[arg(long, value_name = "N")]
-    threads: Option<NonZeroUsize>,
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    threads: Option<u16>,
     /// Print the whole report as JSON
     #[arg(long)]
     json: bool,
@@ -70,21 +69,22 @@ struct RecipeArguments {
     #[arg(long, value_name = "NAME")]
     model: Option<String>,
     /// Learning rate
-    #[arg(long, value_name = "RATE")]
+    #[arg(long, value_name = "RATE", value_parser = numbers::positive)]
     lr: Option<f64>,
-    #[arg(long, value_name = "N", default_value_t = 3.0)]
+    #[arg(long, value_name = "N", default_value_t = 3.0, value_parser = numbers::positive)]
     epochs: f64,
     /// Rows for each step, accumulation included
-    #[arg(long, value_name = "ROWS", default_value_t = 16)]
+    #[arg(long, value_name = "ROWS", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..))]
     batch: u32,
     /// LoRA rank
-    #[arg(long, value_name = "N", default_value_t = 16, conflicts_with = "full")]
+    #[arg(long, value_name = "N", default_value_t = 16, conflicts_with = "full",
+        value_parser = clap::value_parser!(u32).range(1..))]
     rank: u32,
     /// Train all parameters instead of LoRA adapters
     #[arg(long)]
     full: bool,
     /// Dropout of the adapters
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", value_parser = numbers::share)]
     dropout: Option<f64>,
 }
 
@@ -97,6 +97,13 @@ fn mapping(pairs: &[String]) -> Result<Option<Mapping>> {
 }
 
 pub fn run(arguments: &Check) -> Result<Answer> {
+    let inputs: Vec<&Path> = [Some(&arguments.file), arguments.eval.as_ref(), arguments.tokenizer.as_ref()]
+        .into_iter()
+        .flatten()
+        .map(PathBuf::as_path)
+        .collect();
+    let written = [("--clean", arguments.clean.clean.as_deref()), ("--report", arguments.report.as_deref())];
+    outputs::keep_apart(&inputs, &written)?;
     let reference = checking::reference_model()?;
     let tokenizer = arguments.tokenizer.as_deref().map(crate::tokenizer::load).transpose()?;
     let mapping = mapping(&arguments.map)?;
@@ -107,7 +114,7 @@ pub fn run(arguments: &Check) -> Result<Answer> {
         reference: Some(&reference),
     };
     let options = CheckOptions { max_tokens: arguments.max_tokens, mapping, seed: 0 };
-    let report = check_file(&arguments.file, &options, context, arguments.threads.map(NonZeroUsize::get))?;
+    let report = check_file(&arguments.file, &options, context, arguments.threads.map(usize::from))?;
     let has_errors = report.has_errors();
     let mut export = ReportExport::new(report, recipe(arguments), &CostTable::default());
     if let Some(target) = &arguments.clean.clean {

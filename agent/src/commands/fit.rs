@@ -19,7 +19,7 @@ use foretune_core::wire::EventBody;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::Answer;
-use crate::{files, terminal};
+use crate::{files, outputs, terminal};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Split {
@@ -102,6 +102,17 @@ fn parse_coverage(text: &str) -> Result<f64, String> {
 }
 
 pub fn run(arguments: &Fit) -> Result<Answer> {
+    let read = [&arguments.runs, &arguments.beside, &arguments.transfer].into_iter().flatten();
+    let read: Vec<&Path> = read.chain(&arguments.recalibrate).map(PathBuf::as_path).collect();
+    let written = [
+        ("--out", arguments.out.as_deref()),
+        ("--report", arguments.report.as_deref()),
+        ("--table", arguments.table.as_deref()),
+    ];
+    outputs::keep_apart(&read, &written)?;
+    for path in written.into_iter().filter_map(|(_, path)| path) {
+        files::check_target(path)?;
+    }
     let told = || told_places(&arguments.runs);
     let mut runs = read_places(&arguments.runs)?;
     let transfer_runs = read_places(&arguments.transfer)?;

@@ -17,7 +17,7 @@ use serde_json::json;
 use super::Answer;
 use super::check::check_file;
 use crate::checking::reference_model;
-use crate::{files, terminal};
+use crate::{files, outputs, terminal};
 
 /// Read the logs of other training programs: trainer_state.json, CSV of W&B or MLflow, TensorBoard, console logs
 ///
@@ -58,6 +58,9 @@ fn columns_help() -> String {
 }
 
 pub fn run(arguments: &Import) -> Result<Answer> {
+    let inputs: Vec<&Path> = arguments.files.iter().chain(&arguments.scores).map(PathBuf::as_path).collect();
+    let written = [("--out", arguments.out.as_deref()), ("--records", arguments.records.as_deref())];
+    outputs::keep_apart(&inputs, &written)?;
     let mut runs = Vec::new();
     for (file, name) in arguments.files.iter().zip(names_of(&arguments.files)) {
         runs.extend(import(file, &name)?);

@@ -1,6 +1,6 @@
 //! `foretune probe`: the short standard training whose course a forecast reads.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -19,7 +19,7 @@ use crate::training::{
     read_rows, split, tell_set_aside,
 };
 use crate::weights::ModelFolder;
-use crate::{files, job, terminal};
+use crate::{files, job, outputs, terminal};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Stop {
@@ -77,6 +77,15 @@ pub struct Probe {
 }
 
 pub fn run(arguments: &Probe) -> Result<Answer> {
+    if let Some(out) = &arguments.out {
+        let inputs: Vec<&Path> = [Some(&arguments.file), arguments.eval.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(PathBuf::as_path)
+            .collect();
+        outputs::keep_apart(&inputs, &[("--out", Some(out))])?;
+        files::check_target(out)?;
+    }
     let folder = ModelFolder::open(&arguments.model)?;
     let recipe = arguments.recipe.recipe(&Recipe::usual_for(&folder.config))?;
     let (device, dtype) = devices::open(arguments.device)?;

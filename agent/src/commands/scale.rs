@@ -33,7 +33,7 @@ pub struct Scale {
     #[arg(long, default_value = "pooled", value_parser = parse_method)]
     method: ScaleMethod,
     /// Parameters of the target, where the file has no row of it
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = crate::numbers::positive)]
     target_params: Option<f64>,
     /// Adjacent last checkpoints that are averaged
     #[arg(long, value_name = "N", default_value_t = 3)]

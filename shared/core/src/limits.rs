@@ -36,6 +36,8 @@ pub const MAX_ZSTD_WINDOW_BYTES: u64 = 128 << 20;
 pub const MAX_REPORTED_COLUMNS: usize = 32;
 /// Hashes of written rows that the cleaned copy remembers to leave out later copies (9 bytes each, about 300 MB).
 pub const MAX_CLEAN_HASHES: usize = 20_000_000;
+/// Bytes of a file of which `forecast` describes a mended copy unasked, to tell what mending would bring.
+pub const MAX_UNASKED_COPY_BYTES: u64 = 128 << 20;
 /// Bytes of an answer that the label table shows; longer answers are not labels.
 pub const MAX_LABEL_BYTES: usize = 64;
 /// One message's description in an Arrow file.

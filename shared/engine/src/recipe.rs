@@ -77,6 +77,9 @@ impl Recipe {
         if !(self.epochs > 0.0 && self.epochs <= 10_000.0) {
             return bad("epochs", "above 0, at most 10000", self.epochs);
         }
+        if self.max_steps == Some(0) {
+            return bad("steps", "at least 1", 0.0);
+        }
         if !(0.0..=1.0).contains(&self.warmup_share) {
             return bad("warm-up share", "0 to 1", self.warmup_share);
         }

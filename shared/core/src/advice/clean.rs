@@ -94,6 +94,13 @@ pub struct ChangeList {
     pub duplicates_unchecked_from_row: Option<u64>,
 }
 
+impl ChangeList {
+    /// The copy holds the same rows.
+    pub fn is_nothing(&self) -> bool {
+        self.rows_written == self.rows_read && self.rows_changed == 0
+    }
+}
+
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChangeCount {
     pub rows: u64,
@@ -212,6 +219,9 @@ impl Cleaner {
         match value {
             Value::Null => Value::Null,
             Value::Bool(truth) => Value::Bool(*truth),
+            Value::Wide { is_negative, magnitude } => {
+                Value::Wide { is_negative: *is_negative, magnitude: *magnitude }
+            }
             Value::Number(number) if number.is_finite() => Value::Number(*number),
             Value::Number(_) => {
                 *fixes.entry(Code::NotANumber).or_default() += 1;

@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde::de::IgnoredAny;
 
 use crate::formats::{FileFormat, FormatInfo, RecordParser};
-use crate::json::Value;
+use crate::json::{Value, write_wide};
 
 /// Characters shown before and after the marked part.
 const CONTEXT_CHARS: usize = 200;
@@ -81,6 +81,7 @@ impl Rendering<'_> {
             Value::Null => self.text.push_str("null"),
             Value::Bool(yes) => self.text.push_str(if *yes { "true" } else { "false" }),
             Value::Number(number) => self.text.push_str(&number.to_string()),
+            Value::Wide { is_negative, magnitude } => write_wide(*is_negative, *magnitude, &mut self.text),
             Value::String(text) => self.string(text, is_target),
             Value::Array(items) => self.array(items),
             Value::Object(entries) => self.object(entries),

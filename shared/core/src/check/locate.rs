@@ -45,7 +45,7 @@ fn search(value: &Value<'_>, text: &str, path: &mut String, best: &mut Match) {
                 path.truncate(length_before);
             }
         }
-        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Wide { .. } => {}
     }
 }
 

@@ -29,7 +29,13 @@ impl Metric {
         let is_held_out = ["eval", "val", "valid", "validation", "test", "dev"].into_iter().any(has);
         // Summaries of a whole run, rates and running extremes are no course.
         let is_summary = ["min", "max", "best", "total", "runtime", "final"].into_iter().any(has);
-        if is_summary || ["per", "aux", "kl", "reward"].into_iter().any(has) {
+        let is_other =
+            ["per", "aux", "kl", "reward", "gap", "change", "rise", "initial"].into_iter().any(has);
+        // As `export` names what has no custom.
+        if name.starts_with("probe/") {
+            return (name == "probe/held_out_loss").then_some(Self::HeldOutLoss);
+        }
+        if is_summary || is_other {
             return None;
         }
         let ends_with = |word: &str| words.last().is_some_and(|last| *last == word);

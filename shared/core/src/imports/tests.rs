@@ -21,6 +21,21 @@ fn state() -> String {
     STATE.replace("NaN_", "\"nan\"")
 }
 
+/// The state of a run that diverged, as Python writes it, is no JSON.
+#[test]
+fn bare_words_of_python_for_no_finite_number_count_as_missing() {
+    let bare =
+        STATE.replace("NaN_", "NaN").replace("2.5", "-Infinity").replace("8,", "8, \"said\": \"NaN\\\"\",");
+    let [run] = import("trainer_state.json", bare.as_bytes()).unwrap().try_into().unwrap();
+    assert!(
+        run.notes.iter().any(|note| note.starts_with("2 values are no finite numbers")),
+        "{:?}",
+        run.notes
+    );
+    assert_eq!(run.steps.last().unwrap().grad_norm, None);
+    assert!(run.steps.iter().all(|step| step.step != 10 || step.loss.is_none()));
+}
+
 #[test]
 fn the_state_of_a_trainer_becomes_a_partial_trace() {
     let runs = import("out/trainer_state.json", state().as_bytes()).unwrap();

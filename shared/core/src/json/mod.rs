@@ -14,6 +14,7 @@ pub use value::Value;
 pub use write::to_json_text;
 #[cfg(feature = "columnar")]
 pub(crate) use write::write_string;
+pub(crate) use write::write_wide;
 
 use crate::findings::{Code, Problem};
 

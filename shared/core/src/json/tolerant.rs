@@ -268,9 +268,12 @@ impl<'a> Reader<'a> {
             }
             _ => {}
         }
-        let strict = serde_json::from_str::<f64>(token);
-        if let Ok(number) = strict {
-            return Ok(Value::Number(number));
+        if let Ok(number) = serde_json::from_str::<f64>(token) {
+            // As the fast path reads them; a minus before 0 is lost in a whole number.
+            let signed = || token.parse::<i64>().ok().map(|whole| (whole < 0, whole.unsigned_abs()));
+            let whole = token.parse::<u64>().ok().map(|whole| (false, whole)).or_else(signed);
+            let whole = whole.filter(|(_, magnitude)| *magnitude > 0);
+            return Ok(whole.map_or(Value::Number(number), |(sign, magnitude)| Value::whole(sign, magnitude)));
         }
         match token.replace('_', "").parse::<f64>() {
             Ok(number) if number.is_finite() => {

@@ -8,12 +8,27 @@ pub enum Value<'a> {
     Null,
     Bool(bool),
     Number(f64),
+    /// A whole number of 64 bits that floating point would round: an id, usually.
+    Wide {
+        is_negative: bool,
+        magnitude: u64,
+    },
     String(Cow<'a, str>),
     Array(Vec<Value<'a>>),
     Object(Vec<(Cow<'a, str>, Value<'a>)>),
 }
 
+/// Whole numbers up to here are all told apart by 64-bit floating point.
+pub(super) const EXACT_WHOLE: u64 = 1 << 53;
+
 impl<'a> Value<'a> {
+    pub(super) fn whole(is_negative: bool, magnitude: u64) -> Self {
+        if magnitude > EXACT_WHOLE {
+            return Value::Wide { is_negative, magnitude };
+        }
+        Value::Number(if is_negative { -(magnitude as f64) } else { magnitude as f64 })
+    }
+
     /// First value under a key, if this is an object that has it.
     pub fn get(&self, key: &str) -> Option<&Value<'a>> {
         match self {
@@ -34,7 +49,7 @@ impl<'a> Value<'a> {
         match self {
             Value::Null => "null",
             Value::Bool(_) => "boolean",
-            Value::Number(_) => "number",
+            Value::Number(_) | Value::Wide { .. } => "number",
             Value::String(_) => "string",
             Value::Array(_) => "array",
             Value::Object(_) => "object",
@@ -49,6 +64,7 @@ impl Value<'_> {
             Value::Null => Value::Null,
             Value::Bool(value) => Value::Bool(value),
             Value::Number(value) => Value::Number(value),
+            Value::Wide { is_negative, magnitude } => Value::Wide { is_negative, magnitude },
             Value::String(text) => Value::String(Cow::Owned(text.into_owned())),
             Value::Array(items) => Value::Array(items.into_iter().map(Value::into_owned).collect()),
             Value::Object(entries) => Value::Object(

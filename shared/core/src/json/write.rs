@@ -3,6 +3,7 @@
 use std::num::FpCategory;
 
 use super::Value;
+use super::value::EXACT_WHOLE;
 
 /// Compact JSON. Numbers that JSON cannot say (NaN, infinities) are written as Python writes them.
 pub fn to_json_text(value: &Value<'_>) -> String {
@@ -17,6 +18,7 @@ fn write_value(value: &Value<'_>, out: &mut String) {
         Value::Bool(true) => out.push_str("true"),
         Value::Bool(false) => out.push_str("false"),
         Value::Number(number) => write_number(*number, out),
+        Value::Wide { is_negative, magnitude } => write_wide(*is_negative, *magnitude, out),
         Value::String(text) => write_string(text, out),
         Value::Array(items) => {
             out.push('[');
@@ -43,13 +45,21 @@ fn write_value(value: &Value<'_>, out: &mut String) {
     }
 }
 
+pub(crate) fn write_wide(is_negative: bool, magnitude: u64, out: &mut String) {
+    if is_negative {
+        out.push('-');
+    }
+    out.push_str(&magnitude.to_string());
+}
+
 fn write_number(number: f64, out: &mut String) {
-    const EXACT_INTEGERS_BELOW: f64 = 9_007_199_254_740_992.0;
     if number.is_nan() {
         out.push_str("NaN");
     } else if number.is_infinite() {
         out.push_str(if number > 0.0 { "Infinity" } else { "-Infinity" });
-    } else if number.fract().classify() == FpCategory::Zero && number.abs() < EXACT_INTEGERS_BELOW {
+    } else if number.classify() == FpCategory::Zero && number.is_sign_negative() {
+        out.push_str("-0.0");
+    } else if number.fract().classify() == FpCategory::Zero && number.abs() <= EXACT_WHOLE as f64 {
         out.push_str(&format!("{}", number as i64));
     } else {
         out.push_str(&format!("{number:?}"));
@@ -100,5 +110,14 @@ mod tests {
         let text = r#"{"a": [1, -2.5, true, null, "x\n\"\\\u0001é"], "b": {}}"#;
         let value = parse_strict(text).unwrap();
         assert_eq!(to_json_text(&value), text);
+    }
+
+    /// Ids of 19 digits came out of the cleaned copy rounded, two neighbours as one.
+    #[test]
+    fn whole_numbers_of_64_bits_keep_every_digit() {
+        let text =
+            "[1234567890123456789, 9007199254740993, -9223372036854775808, 18446744073709551615, -0.0]";
+        assert_eq!(to_json_text(&parse_strict(text).unwrap()), text);
+        assert_eq!(crate::json::parse_tolerant(text).value, parse_strict(text));
     }
 }

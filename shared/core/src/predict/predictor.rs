@@ -251,7 +251,7 @@ impl Predictor {
         let bare = known.plan.clone().without(is_proxy);
         let known = &Known { plan: &bare, proxy: None, base_score: known.base_score(), ..*known };
         let knowledge = known.most(0);
-        let now = self.predict(&self.row(&known.at(knowledge, 0))?);
+        let now = self.answer(&self.row(&known.at(knowledge, 0))?);
         let mut answers = Vec::with_capacity(changes.len());
         for (change, values) in changes {
             let mut plan = known.plan.clone();
@@ -259,7 +259,7 @@ impl Predictor {
                 plan.set(name, *value);
             }
             let row = self.row(&Known { plan: &plan, ..*known }.at(knowledge, 0))?;
-            let gain = self.predict(&row) - now;
+            let gain = self.answer(&row) - now;
             let in_distribution = self.outside(&row).is_empty();
             answers.push(WhatIf { change: change.clone(), gain, in_distribution });
         }

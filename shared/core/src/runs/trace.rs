@@ -34,10 +34,15 @@ pub struct Trace {
 pub fn read_trace(text: &str) -> Result<Trace, TraceError> {
     let mut readings: Vec<Reading> = Vec::new();
     let mut aside = FeatureVector::default();
+    let unfinished = text.lines().last().filter(|_| !text.ends_with('\n'));
     for (index, text) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let line = index + 1;
-        let value: Value = serde_json::from_str(text)
-            .map_err(|error| TraceError::NotJson { line, detail: error.to_string() })?;
+        let value: Value = match serde_json::from_str(text) {
+            Ok(value) => value,
+            // The end of a line that is being written.
+            Err(error) if error.is_eof() && Some(text) == unfinished => break,
+            Err(error) => return Err(TraceError::NotJson { line, detail: error.to_string() }),
+        };
         if value["type"] == "reading" {
             if readings.len() == limits::MAX_TRACE_READINGS {
                 return Err(TraceError::TooMany { most: limits::MAX_TRACE_READINGS });
@@ -80,6 +85,10 @@ mod tests {
         let steps: Vec<u64> = trace.readings.iter().map(|reading| reading.step).collect();
         assert_eq!(steps, [0, 5]);
         assert_eq!(read_trace("{\"type\":\"start\"}\n"), Err(TraceError::Empty));
+        // A run under way is in the middle of writing its next line.
+        let under_way = format!("{text}{{\"type\":\"reading\",\"step\":9,\"fea");
+        assert_eq!(read_trace(&under_way).unwrap().readings.len(), 2);
+        assert!(read_trace(&format!("{under_way}\n{{}}\n")).is_err());
         assert!(matches!(read_trace("{}\nno"), Err(TraceError::NotJson { line: 2, .. })));
         assert!(matches!(read_trace("{\"type\":\"reading\"}"), Err(TraceError::NotAReading { line: 1, .. })));
     }

@@ -214,7 +214,9 @@ impl<'a> Message<'a, '_> {
         let Some(value) = self.item.get("weight") else { return true };
         match value {
             Value::Null => true,
-            Value::Number(_) | Value::Bool(_) if role.is_some() && role != Some(Role::Assistant) => {
+            Value::Number(_) | Value::Wide { .. } | Value::Bool(_)
+                if role.is_some() && role != Some(Role::Assistant) =>
+            {
                 self.report(
                     Code::BadWeight,
                     "weight",

@@ -252,7 +252,7 @@ pub(super) fn flag(row: Row<'_, '_>, key: &str, problems: &mut Vec<Problem>) -> 
     problems.push(Problem::new(code, row.path(key), found, "true or false"));
     match value {
         Some(Value::Number(number)) if number.abs() < f64::EPSILON => Some(false),
-        Some(Value::Number(_)) => Some(true),
+        Some(Value::Number(_) | Value::Wide { .. }) => Some(true),
         _ => None,
     }
 }

@@ -96,7 +96,7 @@ pub(super) fn describe(value: &Value<'_>) -> String {
     match value {
         Value::Null => "null".to_owned(),
         Value::Bool(flag) => format!("the boolean {flag}"),
-        Value::Number(_) => format!("the number {}", to_json_text(value)),
+        Value::Number(_) | Value::Wide { .. } => format!("the number {}", to_json_text(value)),
         Value::String(text) => format!("the text {}", quoted(text)),
         Value::Array(items) => format!("a list of {} items", items.len()),
         Value::Object(entries) => format!("an object of {} keys", entries.len()),

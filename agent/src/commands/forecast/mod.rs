@@ -1,18 +1,19 @@
 //! `foretune forecast`: how the run would end, with what certainty, why, and what would change it.
 
+mod words;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use foretune_core::check::Wish;
-use foretune_core::features::{self, FeatureVector};
+use foretune_core::features::FeatureVector;
 use foretune_core::limits;
 use foretune_core::links::{Link, predictor_hash};
 use foretune_core::predict::card::Card;
-use foretune_core::predict::changes::cheap_changes;
+use foretune_core::predict::changes::{Change, cheap_changes};
 use foretune_core::predict::outcome::{self, Outcome};
-use foretune_core::predict::predictor::{self, ForecastOptions, Predictor, WhatIf};
-use foretune_core::predict::probe_kind::ProbeKind;
+use foretune_core::predict::predictor::{self, ForecastOptions, Predictor};
 use foretune_core::predict::verdict::{MistakeCosts, Verdict};
 use foretune_core::runs::{Known, Reading, proxy_features};
 use foretune_core::schema::Mapping;
@@ -27,10 +28,12 @@ use crate::candidate::{self, Candidate, Plan, SetAside};
 use crate::checking::Fix;
 use crate::training::{self, RecipeFlags};
 use crate::weights::{self, ModelFolder};
-use crate::{files, terminal};
+use crate::{files, numbers, terminal};
+
+pub use words::text;
 
 /// Made by `foretune fit` from the lab's runs of the bundled model.
-static SHIPPED_PREDICTOR: &[u8] = include_bytes!("../../../lab/predictors/tiny-exact-match.onnx");
+static SHIPPED_PREDICTOR: &[u8] = include_bytes!("../../../../lab/predictors/tiny-exact-match.onnx");
 
 /// Forecast how a fine-tune would end: score, interval, verdict, reasons, cheap changes
 ///
@@ -62,12 +65,12 @@ pub struct Forecast {
     #[arg(long, value_name = "KEY=COLUMN,…", value_parser = parse_mapping)]
     map: Option<Mapping>,
     /// The score that the run must reach, in points: asks for a verdict
-    #[arg(long, value_name = "POINTS")]
+    #[arg(long, value_name = "POINTS", value_parser = numbers::finite)]
     threshold: Option<f64>,
     /// What starting a bad run costs, against what missing a good one costs
-    #[arg(long, value_name = "COST", default_value_t = 1.0)]
+    #[arg(long, value_name = "COST", default_value_t = 1.0, value_parser = numbers::positive)]
     cost_wasted: f64,
-    #[arg(long, value_name = "COST", default_value_t = 1.0)]
+    #[arg(long, value_name = "COST", default_value_t = 1.0, value_parser = numbers::positive)]
     cost_missed: f64,
     /// Forecast the data as they are once these fixes of `check --clean` were made: described anew, not guessed
     #[arg(long, value_name = "FIX,…", value_delimiter = ',', conflicts_with = "trace")]
@@ -97,6 +100,8 @@ pub struct Prepared {
     /// What a smaller model's probe says.
     pub proxy: Option<FeatureVector>,
     pub options: ForecastOptions,
+    /// Said with the forecast.
+    pub notes: Vec<String>,
 }
 
 impl Prepared {
@@ -121,6 +126,11 @@ impl Forecast {
 
     pub fn model(&self) -> Option<&str> {
         self.model.as_deref()
+    }
+
+    /// The fingerprint is that of the data which were described.
+    pub fn named(&self, file: String) -> String {
+        if self.fix.is_empty() { file } else { format!("{file}, mended") }
     }
 
     pub fn is_json(&self) -> bool {
@@ -157,6 +167,7 @@ impl Forecast {
             (None, None) => Recipe::default(),
         };
         let recipe = self.recipe.recipe(&usual)?;
+        self.recipe.quantization()?;
         let parts = self.parts(model.as_ref())?;
         let (file, eval) = match &parts {
             Some((_, [training, evaluation])) => (training.as_path(), Some(evaluation.as_path())),
@@ -179,7 +190,51 @@ impl Forecast {
         let total_steps = Link::known(&plan.features, None).total_steps;
         let (before, ended) = outcome::divide(predictor.card.as_ref(), &readings, total_steps);
         let readings = before.to_vec();
-        Ok(Prepared { predictor, predictor_hash, plan, readings, ended, proxy, options })
+        let mut notes = Vec::new();
+        for trace in [&self.trace, &self.proxy].into_iter().flatten() {
+            let differences = candidate::trace_differs(trace, &plan.fingerprint, &recipe)?;
+            if !differences.is_empty() {
+                notes.push(format!(
+                    "the trace {} is of another run: {}",
+                    trace.display(),
+                    differences.join("; ")
+                ));
+            }
+        }
+        if plan.has_errors {
+            notes.push(format!("the data have faults: foretune check {}", self.file.display()));
+        }
+        Ok(Prepared { predictor, predictor_hash, plan, readings, ended, proxy, options, notes })
+    }
+
+    /// What could be tried: other recipes, and the data once what they need was mended.
+    fn changes(&self, prepared: &Prepared) -> Result<Vec<Change>> {
+        let mut changes = cheap_changes(&prepared.plan.features);
+        let fixes = &prepared.plan.mendable;
+        let is_small = files::length(&self.file)? <= limits::MAX_UNASKED_COPY_BYTES;
+        // A trace is of the data as they are.
+        if self.fix.is_empty()
+            && self.trace.is_none()
+            && self.proxy.is_none()
+            && !fixes.is_empty()
+            && is_small
+        {
+            match self.mended(fixes) {
+                Ok(change) => changes.extend(change),
+                Err(error) => {
+                    terminal::note(&format!("what mending the data would bring is not told: {error:#}"));
+                }
+            }
+        }
+        Ok(changes)
+    }
+
+    /// The data as they are once these fixes were made, described anew.
+    fn mended(&self, fixes: &[Fix]) -> Result<Option<Change>> {
+        let mended = self.prepare_with(fixes)?.plan;
+        let made = mended.changes.filter(|made| !made.is_nothing());
+        let values = mended.features.iter().map(|(name, value)| (name.to_owned(), value));
+        Ok(made.map(|made| (words::data_change(fixes, &made), values.collect())))
     }
 
     /// The file divided as the trace's probe divided it: what it trained on, and what it was judged by.
@@ -306,8 +361,9 @@ pub fn run(arguments: &Forecast) -> Result<Answer> {
         None => None,
     };
     let vector = prepared.vector();
-    let forecast = prepared.predictor.forecast(&vector, &prepared.options)?;
-    let changes = prepared.predictor.what_if(&prepared.known(), &cheap_changes(&prepared.plan.features))?;
+    let mut forecast = prepared.predictor.forecast(&vector, &prepared.options)?;
+    forecast.notes.extend(prepared.notes.iter().cloned());
+    let changes = prepared.predictor.what_if(&prepared.known(), &arguments.changes(&prepared)?)?;
     let fixed = match &prepared.plan.changes {
         Some(changes) => {
             let before = arguments.prepare_with(&[])?;
@@ -344,7 +400,7 @@ pub fn run(arguments: &Forecast) -> Result<Answer> {
         }
         terminal::data(&text(&forecast, &vector, &changes))?;
         if let Some(ended) = prepared.ended {
-            terminal::data(&ended_words(ended, &forecast))?;
+            terminal::data(&words::ended_words(ended, &forecast))?;
         }
         if let Some(found) = checked {
             terminal::data(&format!(
@@ -357,99 +413,6 @@ pub fn run(arguments: &Forecast) -> Result<Answer> {
     Ok(answer(&forecast))
 }
 
-fn ended_words(ended: Outcome, forecast: &predictor::Forecast) -> String {
-    let place = match forecast.interval {
-        Some((low, high)) if (low..=high).contains(&ended.score) => ", inside its interval",
-        Some(_) => ", outside its interval",
-        None => "",
-    };
-    format!(
-        "the run has ended: {:.1} points at step {}, {:+.1} against this forecast of the readings before{place}",
-        ended.score,
-        ended.step,
-        ended.score - forecast.score
-    )
-}
-
 pub fn answer(forecast: &predictor::Forecast) -> Answer {
     if forecast.verdict == Verdict::NoGo { Answer::No } else { Answer::Yes }
-}
-
-pub fn text(forecast: &predictor::Forecast, vector: &FeatureVector, changes: &[WhatIf]) -> String {
-    let mut lines = vec![match forecast.interval {
-        Some((low, high)) => format!(
-            "score {:.1} points, {:.0} % interval {low:.1} to {high:.1}",
-            forecast.score,
-            100.0 * forecast.coverage.unwrap_or(f64::NAN)
-        ),
-        None => format!("score {:.1} points, error unknown", forecast.score),
-    }];
-    if let Some(probability) = forecast.probability_above {
-        let verdict = match forecast.verdict {
-            Verdict::Go => "go",
-            Verdict::NoGo => "no-go",
-            Verdict::ProbeLonger => "probe before deciding",
-            Verdict::Withheld => "no verdict: the candidate is unlike the runs the predictor knows",
-        };
-        lines.push(format!("{verdict} ({:.0} % above the threshold)", 100.0 * probability));
-    }
-    for outside in &forecast.outside {
-        let value = outside.value.map_or("missing".to_owned(), |value| format!("{value:.6}"));
-        lines.push(format!(
-            "outside: {} is {value}, fitted on {:.6} to {:.6}",
-            outside.name, outside.low, outside.high
-        ));
-    }
-    // Sampled ones compare with one row: the card's medians, or zeros where there is no card.
-    let of =
-        if forecast.shap_method == "exact" { "an average run" } else { "the run that it is compared with" };
-    lines.push(format!("from {:.1} points for {of} ({} attributions):", forecast.base, forecast.shap_method));
-    let groups = forecast.shap_groups.iter().filter(|(_, points)| points.abs() >= 0.05);
-    let groups: Vec<String> = groups.map(|(group, points)| format!("{group} {points:+.1}")).collect();
-    if groups.len() > 1 {
-        lines.push(format!("  by group: {}", groups.join(", ")));
-    }
-    let mut parts: Vec<(&String, &f64)> = forecast.shap.iter().collect();
-    parts.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()));
-    for (name, points) in parts.iter().take(10) {
-        let unit = features::find(name).map_or("", |feature| feature.unit);
-        lines.push(format!("  {points:+7.2}  {name} = {:.6} {unit}", vector.get(name)));
-    }
-    for change in changes.iter().filter(|change| change.in_distribution && change.gain > 0.0).take(3) {
-        lines.push(format!("try: {} ({:+.1} points)", change.change, change.gain));
-    }
-    if let Some(transfer) = &forecast.transfer {
-        lines.push(format!(
-            "note: a transfer: fitted on {}; the interval is {:.1} times as wide{}",
-            transfer.fitted_on.join(", "),
-            transfer.interval_widened,
-            if transfer.measured { "" } else { ", which is a guess" }
-        ));
-    }
-    if let Some(probability) = forecast.divergence_probability.filter(|probability| *probability > 0.05) {
-        lines.push(format!("note: {:.0} % likely to diverge", 100.0 * probability));
-    }
-    if let Some(regime) = forecast.regime {
-        let meaning = match ProbeKind::of(vector) {
-            ProbeKind::WithoutCleanRows => {
-                "of a probe that reads no evaluation rows and learns from the file alone"
-            }
-            ProbeKind::CleanRows | ProbeKind::BesideFinishedRun => regime.meaning(),
-        };
-        lines.push(format!("regime: {} ({meaning})", regime.word()));
-    }
-    if let Some(step) = forecast.next_probe_steps {
-        lines.push(format!("the next reading worth its price is at step {step}"));
-    }
-    if let Some(outlook) = &forecast.outlook {
-        lines.push(format!(
-            "{:.0} % of runs end within ±{:.1} points of such a forecast; expected if more were known:",
-            100.0 * forecast.coverage.unwrap_or(f64::NAN),
-            outlook.half_width_points
-        ));
-        let further = outlook.with_more.iter();
-        lines.extend(further.map(|more| format!("  ±{:3.0}  {}", more.half_width_points, more.words)));
-    }
-    lines.extend(forecast.notes.iter().map(|note| format!("note: {note}")));
-    lines.join("\n")
 }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::findings::text::{TextFixes, fix_text};
 use crate::findings::{Code, Problem};
 use crate::formats::Place;
-use crate::hash::hash_bytes;
+use crate::hash::{combine, hash_bytes};
 use crate::json::{Value, to_json_text};
 use crate::limits::{MAX_CLEAN_HASHES, MAX_LISTED_FINDINGS};
 
@@ -131,6 +131,22 @@ pub struct Cleaner {
     keys_repeat: bool,
 }
 
+/// The same for values that differ in white space at the ends of texts alone, which the check counts as copies too.
+/// Depth is bounded by the reader (`MAX_JSON_DEPTH`).
+fn hash_of(value: &Value<'_>) -> u64 {
+    match value {
+        Value::Null => 1,
+        Value::Bool(truth) => combine(2, u64::from(*truth)),
+        Value::Number(number) => combine(3, number.to_bits()),
+        Value::Wide { is_negative, magnitude } => combine(4 + u64::from(*is_negative), *magnitude),
+        Value::String(text) => hash_bytes(text.trim().as_bytes(), 6),
+        Value::Array(items) => items.iter().fold(7, |hash, item| combine(hash, hash_of(item))),
+        Value::Object(entries) => entries.iter().fold(8, |hash, (key, item)| {
+            combine(combine(hash, hash_bytes(key.as_bytes(), 9)), hash_of(item))
+        }),
+    }
+}
+
 /// What is gone once a row that could be read is written out as JSON again.
 fn is_mended_by_writing(code: Code) -> bool {
     matches!(
@@ -176,11 +192,10 @@ impl Cleaner {
         }
         self.keys_repeat = fixes.contains_key(&Code::DuplicateKey);
         let cleaned = self.cleaned(value, &mut fixes);
-        let line = to_json_text(&cleaned);
-        if self.is_copy(&line, place) {
+        if self.is_copy(&cleaned, place) {
             return self.dropped(Code::ExactDuplicate, place);
         }
-        out.push_str(&line);
+        out.push_str(&to_json_text(&cleaned));
         out.push('\n');
         self.changes.rows_written += 1;
         if fixes.is_empty() {
@@ -202,11 +217,11 @@ impl Cleaner {
         RowFate::Dropped(code)
     }
 
-    fn is_copy(&mut self, line: &str, place: Place) -> bool {
+    fn is_copy(&mut self, row: &Value<'_>, place: Place) -> bool {
         if !self.options.drop_exact_duplicates {
             return false;
         }
-        let hash = hash_bytes(line.as_bytes(), 0);
+        let hash = hash_of(row);
         if self.written.len() >= MAX_CLEAN_HASHES {
             self.changes.duplicates_unchecked_from_row.get_or_insert(place.row);
             return self.written.contains(&hash);
@@ -354,6 +369,21 @@ mod tests {
                 assert_eq!(only.drop_reason(&[problem]).is_some(), name.starts_with("drop_"), "{name}");
             }
         }
+    }
+
+    /// The check counted them as copies and the cleaned copy kept them, however often it was cleaned.
+    #[test]
+    fn rows_that_differ_in_white_space_at_the_ends_of_texts_are_copies() {
+        let rows: &[(&str, &[Code])] = &[
+            (r#"{"a":"x y","id":9007199254740993}"#, &[]),
+            (r#"{"a":" x y\n","id":9007199254740993}"#, &[]),
+            (r#"{"a":"x  y","id":9007199254740993}"#, &[]),
+            (r#"{"a":"x y","id":9007199254740992}"#, &[]),
+        ];
+        let (out, changes) =
+            clean(CleanOptions { drop_exact_duplicates: true, ..CleanOptions::default() }, rows);
+        assert_eq!((out.lines().count(), changes.rows_written), (3, 3));
+        assert!(out.contains("9007199254740993") && out.contains("9007199254740992"), "{out}");
     }
 
     #[test]

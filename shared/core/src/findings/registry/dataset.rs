@@ -9,7 +9,7 @@ pub(super) static ENTRIES: &[Entry] = &[
         title: "The same row again",
         meaning: "A row equals an earlier one: it is paid for and learned twice, and may end up on both sides of a split.",
         example: "rows 14 and 902 are equal",
-        fix: "Keep the first of each; the cleaned copy does so.",
+        fix: "Keep the first of each; the cleaned copy does so where they are the same in every column.",
         trainers: NOBODY_LOOKS,
     },
     Entry {

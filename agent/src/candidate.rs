@@ -118,19 +118,24 @@ pub struct SetAside {
 }
 
 pub fn set_aside_by(path: &Path) -> Result<Option<SetAside>> {
-    let text = files::read_whole_text(path)?;
-    let start = text.lines().find_map(|line| serde_json::from_str::<Value>(line).ok());
-    Ok(start.and_then(|start| {
+    let start = start_of(path)?;
+    let set_aside = || {
         let record = serde_json::from_value(start["set_aside"].clone()).ok()?;
         let longest = usize::try_from(start["recipe"]["sequence_length"].as_u64()?).ok()?;
         Some(SetAside { record, model: start["model"].as_str()?.to_owned(), longest })
-    }))
+    };
+    Ok(set_aside())
+}
+
+/// The first line of a trace; `null` where it cannot be read.
+fn start_of(path: &Path) -> Result<Value> {
+    let text = files::read_whole_text(path)?;
+    Ok(text.lines().find_map(|line| serde_json::from_str(line).ok()).unwrap_or_default())
 }
 
 /// In what the trace was made otherwise than what is forecast: of another file, or with another recipe.
 pub fn trace_differs(path: &Path, fingerprint: &str, recipe: &Recipe) -> Result<Vec<String>> {
-    let text = files::read_whole_text(path)?;
-    let start = text.lines().find_map(|line| serde_json::from_str::<Value>(line).ok()).unwrap_or_default();
+    let start = start_of(path)?;
     let mut differences = Vec::new();
     // What it trained on may be handed over as a file of its own where rows were set aside.
     if let Some(probed) = start["dataset"].as_str().filter(|probed| *probed != fingerprint)

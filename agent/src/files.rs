@@ -138,9 +138,10 @@ pub fn create_private_folder(path: &Path) -> Result<()> {
     restrict(path, 0o700)
 }
 
-/// As `write_atomically`, for its owner's eyes only, from the first byte on.
+/// As `write_atomically`, for its owner's eyes only, from the first byte on. A link or a device in its place goes: what
+/// is behind it may be anybody's.
 pub fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut output = AtomicFile::create(path)?;
+    let mut output = AtomicFile::beside(path)?;
     if let Some(unfinished) = output.unfinished() {
         restrict(unfinished, 0o600)?;
     }

@@ -1,6 +1,6 @@
 //! Where results are written: never over what they are made from, never two in one place.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 
@@ -10,13 +10,13 @@ use crate::files;
 pub type Output<'a> = (&'static str, Option<&'a Path>);
 
 /// Refuses before any work is done. Folders among the inputs stand for the files in them. A device takes everything.
-pub fn keep_apart(inputs: &[&Path], outputs: &[Output<'_>]) -> Result<()> {
+pub fn keep_apart<'a>(inputs: impl IntoIterator<Item = &'a PathBuf>, outputs: &[Output<'_>]) -> Result<()> {
     let mut read = Vec::new();
     for input in inputs {
         if files::is_folder(input) {
             read.extend(files::list(input)?);
         } else {
-            read.push((*input).to_owned());
+            read.push(input.clone());
         }
     }
     let outputs: Vec<(&str, &Path)> = outputs

@@ -8,7 +8,7 @@ use foretune_tests::{foretune, synthetic};
 use serde_json::json;
 
 /// A dataset, clean rows, a table, a trace and run records, each of which was once overwritten without a word.
-fn inputs(folder: &Path) -> [(&'static str, String); 5] {
+fn inputs(folder: &Path) -> [String; 5] {
     let at = |name: &str| folder.join(name).to_str().unwrap().to_owned();
     data(folder);
     write(folder, "clean.jsonl", "{\"prompt\": \"Is item 1 red?\", \"completion\": \"no\"}\n");
@@ -23,15 +23,13 @@ fn inputs(folder: &Path) -> [(&'static str, String); 5] {
     );
     std::fs::create_dir(folder.join("runs")).unwrap();
     write(&folder.join("runs"), "runs.jsonl", synthetic::lines(&synthetic::runs(4)));
-    let named = ["data", "clean", "scores", "trace", "runs"];
-    let files = ["data.jsonl", "clean.jsonl", "scores.csv", "trace.jsonl", "runs/runs.jsonl"];
-    std::array::from_fn(|index| (named[index], at(files[index])))
+    ["data.jsonl", "clean.jsonl", "scores.csv", "trace.jsonl", "runs/runs.jsonl"].map(at)
 }
 
 #[test]
 fn nothing_is_written_over_what_it_is_made_from() {
     let place = tempfile::tempdir().unwrap();
-    let [(_, data), (_, clean), (_, scores), (_, trace), (_, records)] = inputs(place.path());
+    let [data, clean, scores, trace, records] = inputs(place.path());
     let runs = place.path().join("runs").to_str().unwrap().to_owned();
     let before: Vec<Vec<u8>> =
         [&data, &clean, &scores, &trace, &records].iter().map(|path| std::fs::read(path).unwrap()).collect();

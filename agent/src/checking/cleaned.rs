@@ -57,10 +57,12 @@ pub fn options(fixes: &[Fix]) -> CleanOptions {
 /// Fixes that mend something of what was found and that nobody has to judge. Rows that are too long are not among them:
 /// training cuts them.
 pub fn safe_fixes_of(counts: &BTreeMap<String, u64>) -> Vec<Fix> {
-    const JUDGED: [&str; 2] = ["mask_personal_data", "drop_over_max_tokens"];
     let would_change = |codes: &[Code]| codes.iter().any(|code| counts.contains_key(code.name()));
-    let fixes = FIXES.iter().filter(|(name, codes)| !JUDGED.contains(name) && would_change(codes));
-    fixes.filter_map(|(name, _)| Fix::from_str(name, false).ok()).collect()
+    let fixes = FIXES.iter().filter(|(_, codes)| would_change(codes));
+    fixes
+        .filter_map(|(name, _)| Fix::from_str(name, false).ok())
+        .filter(|fix| !matches!(fix, Fix::MaskPersonalData | Fix::DropOverMaxTokens))
+        .collect()
 }
 
 /// Writes JSON Lines to `target`; nothing stands there until all of it does.

@@ -97,13 +97,9 @@ fn mapping(pairs: &[String]) -> Result<Option<Mapping>> {
 }
 
 pub fn run(arguments: &Check) -> Result<Answer> {
-    let inputs: Vec<&Path> = [Some(&arguments.file), arguments.eval.as_ref(), arguments.tokenizer.as_ref()]
-        .into_iter()
-        .flatten()
-        .map(PathBuf::as_path)
-        .collect();
+    let read = [&arguments.file].into_iter().chain(&arguments.eval).chain(&arguments.tokenizer);
     let written = [("--clean", arguments.clean.clean.as_deref()), ("--report", arguments.report.as_deref())];
-    outputs::keep_apart(&inputs, &written)?;
+    outputs::keep_apart(read, &written)?;
     let reference = checking::reference_model()?;
     let tokenizer = arguments.tokenizer.as_deref().map(crate::tokenizer::load).transpose()?;
     let mapping = mapping(&arguments.map)?;

@@ -35,7 +35,7 @@ pub struct Export {
 }
 
 pub fn run(arguments: &Export) -> Result<Answer> {
-    outputs::keep_apart(&[&arguments.trace], &[("--out", arguments.out.as_deref())])?;
+    outputs::keep_apart([&arguments.trace], &[("--out", arguments.out.as_deref())])?;
     let told = || format!("the trace {}", arguments.trace.display());
     let metrics = Metrics::of_trace(&files::read_whole_text(&arguments.trace)?).with_context(told)?;
     let own = arguments.trace.file_stem().map(|stem| stem.to_string_lossy().into_owned());

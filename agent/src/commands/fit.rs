@@ -102,14 +102,13 @@ fn parse_coverage(text: &str) -> Result<f64, String> {
 }
 
 pub fn run(arguments: &Fit) -> Result<Answer> {
-    let read = [&arguments.runs, &arguments.beside, &arguments.transfer].into_iter().flatten();
-    let read: Vec<&Path> = read.chain(&arguments.recalibrate).map(PathBuf::as_path).collect();
+    let runs = [&arguments.runs, &arguments.beside, &arguments.transfer].into_iter().flatten();
     let written = [
         ("--out", arguments.out.as_deref()),
         ("--report", arguments.report.as_deref()),
         ("--table", arguments.table.as_deref()),
     ];
-    outputs::keep_apart(&read, &written)?;
+    outputs::keep_apart(runs.chain(&arguments.recalibrate), &written)?;
     for path in written.into_iter().filter_map(|(_, path)| path) {
         files::check_target(path)?;
     }

@@ -58,9 +58,8 @@ fn columns_help() -> String {
 }
 
 pub fn run(arguments: &Import) -> Result<Answer> {
-    let inputs: Vec<&Path> = arguments.files.iter().chain(&arguments.scores).map(PathBuf::as_path).collect();
     let written = [("--out", arguments.out.as_deref()), ("--records", arguments.records.as_deref())];
-    outputs::keep_apart(&inputs, &written)?;
+    outputs::keep_apart(arguments.files.iter().chain(&arguments.scores), &written)?;
     let mut runs = Vec::new();
     for (file, name) in arguments.files.iter().zip(names_of(&arguments.files)) {
         runs.extend(import(file, &name)?);

@@ -98,7 +98,7 @@ fn make(arguments: &Make) -> Result<Answer> {
     let about = About {
         model: arguments.forecast.model().map(str::to_owned),
         fingerprint: prepared.plan.fingerprint.clone(),
-        name: name.filter(|_| !arguments.no_name).map(|name| arguments.forecast.named(name)),
+        name: name.filter(|_| !arguments.no_name).map(|name| arguments.forecast.name_of_data(name)),
     };
     let vector = prepared.vector();
     let (link, forecast) =

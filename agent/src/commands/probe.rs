@@ -1,6 +1,6 @@
 //! `foretune probe`: the short standard training whose course a forecast reads.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::{Args, ValueEnum};
@@ -78,12 +78,7 @@ pub struct Probe {
 
 pub fn run(arguments: &Probe) -> Result<Answer> {
     if let Some(out) = &arguments.out {
-        let inputs: Vec<&Path> = [Some(&arguments.file), arguments.eval.as_ref()]
-            .into_iter()
-            .flatten()
-            .map(PathBuf::as_path)
-            .collect();
-        outputs::keep_apart(&inputs, &[("--out", Some(out))])?;
+        outputs::keep_apart([&arguments.file].into_iter().chain(&arguments.eval), &[("--out", Some(out))])?;
         files::check_target(out)?;
     }
     let folder = ModelFolder::open(&arguments.model)?;

@@ -48,8 +48,8 @@ impl AtomicFile {
         }
     }
 
-    /// Under a name of its own, next to the target.
-    fn beside(target: &Path) -> Result<Self> {
+    /// Under a name of its own, next to the target, whose place it takes whatever stands there.
+    pub(super) fn beside(target: &Path) -> Result<Self> {
         let name =
             target.file_name().map_or_else(|| "output".into(), |name| name.to_string_lossy().into_owned());
         remove_abandoned(target, &format!(".{name}."));
@@ -113,7 +113,8 @@ fn behind_link(target: &Path) -> PathBuf {
 
 /// Says now, not after an hour's work, that a result cannot be written there.
 pub fn check_target(path: &Path) -> Result<()> {
-    AtomicFile::create(path).map(drop)
+    // Whoever reads the other end of a pipe would take its closing for the end.
+    if is_device(path) { Ok(()) } else { AtomicFile::create(path).map(drop) }
 }
 
 /// End of the name of a file that is being written.
@@ -212,6 +213,9 @@ mod tests {
         std::os::unix::fs::symlink("/dev/null", at("nothing")).unwrap();
         write_atomically(&at("nothing"), b"gone").unwrap();
         assert!(is_device(&at("nothing")));
+        crate::files::write_private(&at("link"), b"secret").unwrap();
+        assert!(!fs::symlink_metadata(at("link")).unwrap().is_symlink());
+        assert_eq!(read(&at("behind")).unwrap(), b"new", "a secret goes nowhere else");
         assert!(check_target(folder.path()).unwrap_err().to_string().contains("directory"));
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
     }

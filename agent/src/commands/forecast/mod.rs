@@ -128,8 +128,8 @@ impl Forecast {
         self.model.as_deref()
     }
 
-    /// The fingerprint is that of the data which were described.
-    pub fn named(&self, file: String) -> String {
+    /// What a link calls the data whose fingerprint it holds: with fixes that is not the file's.
+    pub fn name_of_data(&self, file: String) -> String {
         if self.fix.is_empty() { file } else { format!("{file}, mended") }
     }
 
@@ -211,13 +211,12 @@ impl Forecast {
     fn changes(&self, prepared: &Prepared) -> Result<Vec<Change>> {
         let mut changes = cheap_changes(&prepared.plan.features);
         let fixes = &prepared.plan.mendable;
-        let is_small = files::length(&self.file)? <= limits::MAX_UNASKED_COPY_BYTES;
         // A trace is of the data as they are.
         if self.fix.is_empty()
             && self.trace.is_none()
             && self.proxy.is_none()
             && !fixes.is_empty()
-            && is_small
+            && files::length(&self.file)? <= limits::MAX_UNASKED_COPY_BYTES
         {
             match self.mended(fixes) {
                 Ok(change) => changes.extend(change),

@@ -67,7 +67,7 @@ pub(super) struct Gathered {
     unused: BTreeSet<String>,
     pub recipe: FeatureVector,
     pub notes: Vec<String>,
-    not_finite: usize,
+    pub not_finite: usize,
 }
 
 /// Names listed in a remark.

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value};
 
+use super::bare_words::without_bare_words;
 use super::gather::Gathered;
 use super::trainer_state::entry_into;
 use super::{ImportError, ImportedRun};
@@ -12,8 +13,9 @@ pub(super) fn read(name: &str, text: &str) -> Result<ImportedRun, ImportError> {
     let mut run = Gathered::default();
     for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let place = || format!("line {}", index + 1);
-        let line = line.trim_start_matches('\u{feff}');
-        let entry: Map<String, Value> = serde_json::from_str(line).map_err(|error| {
+        let (line, not_finite) = without_bare_words(line.trim_start_matches('\u{feff}'));
+        run.not_finite += not_finite;
+        let entry: Map<String, Value> = serde_json::from_str(&line).map_err(|error| {
             ImportError::Malformed { place: place(), detail: format!("no JSON object: {error}") }
         })?;
         let total = entry.get("total_steps").and_then(Value::as_f64);

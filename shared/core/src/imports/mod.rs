@@ -1,6 +1,7 @@
 //! Logs of other training programs as partial traces: losses, gradient norms, learning rates and evaluation losses
 //! under our names, everything else honestly missing. Bounded, and nothing is guessed silently.
 
+mod bare_words;
 mod console_log;
 pub mod finished;
 mod gather;

@@ -27,13 +27,14 @@ fn bare_words_of_python_for_no_finite_number_count_as_missing() {
     let bare =
         STATE.replace("NaN_", "NaN").replace("2.5", "-Infinity").replace("8,", "8, \"said\": \"NaN\\\"\",");
     let [run] = import("trainer_state.json", bare.as_bytes()).unwrap().try_into().unwrap();
-    assert!(
-        run.notes.iter().any(|note| note.starts_with("2 values are no finite numbers")),
-        "{:?}",
-        run.notes
-    );
+    assert!(run.notes.iter().any(|note| note.starts_with("2 values are not finite")), "{:?}", run.notes);
     assert_eq!(run.steps.last().unwrap().grad_norm, None);
     assert!(run.steps.iter().all(|step| step.step != 10 || step.loss.is_none()));
+
+    let lines = "{\"current_steps\": 10, \"loss\": 1.5, \"total_steps\": 20}\n{\"current_steps\": 20, \"loss\": NaN}\n";
+    let [run] = import("trainer_log.jsonl", lines.as_bytes()).unwrap().try_into().unwrap();
+    assert!(run.notes.iter().any(|note| note.starts_with("1 values are not finite")), "{:?}", run.notes);
+    assert_eq!(run.steps.last().unwrap().loss, Some(1.5));
 }
 
 #[test]

@@ -1,10 +1,9 @@
 //! `trainer_state.json` of the Hugging Face Trainer (also written by TRL, axolotl and LLaMA-Factory).
 
-use std::borrow::Cow;
-
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use super::bare_words::without_bare_words;
 use super::gather::{Gathered, step_of};
 use super::{ImportError, ImportedRun};
 use crate::limits;
@@ -27,11 +26,7 @@ pub(super) fn read(name: &str, text: &str) -> Result<ImportedRun, ImportError> {
         detail: format!("no trainer state: {error}"),
     })?;
     let mut run = Gathered::default();
-    if not_finite > 0 {
-        run.notes.push(format!(
-            "{not_finite} values are no finite numbers (NaN or Infinity) and count as missing"
-        ));
-    }
+    run.not_finite += not_finite;
     if let Some(steps) = state.max_steps.filter(|steps| *steps > 0.0) {
         run.recipe.set("total_steps", steps);
     }
@@ -48,38 +43,6 @@ pub(super) fn read(name: &str, text: &str) -> Result<ImportedRun, ImportError> {
         entry_into(&mut run, entry, "step", || format!("entry {} of log_history", index + 1))?;
     }
     run.finish(name.to_owned(), "Hugging Face trainer state")
-}
-
-/// Python writes what is no finite number as a bare word, which is no JSON: a run that diverged would not be read at all.
-/// Such words become `null`; how many there were.
-fn without_bare_words(text: &str) -> (Cow<'_, str>, usize) {
-    const WORDS: [&str; 3] = ["-Infinity", "Infinity", "NaN"];
-    let (mut written, mut from, mut found) = (String::new(), 0, 0);
-    let (mut in_string, mut escaped) = (false, false);
-    let mut at = 0;
-    while at < text.len() {
-        let byte = text.as_bytes()[at];
-        if in_string {
-            (in_string, escaped) = (escaped || byte != b'"', !escaped && byte == b'\\');
-        } else if byte == b'"' {
-            in_string = true;
-        } else if let Some(word) =
-            WORDS.iter().find(|word| text.as_bytes()[at..].starts_with(word.as_bytes()))
-        {
-            written.push_str(&text[from..at]);
-            written.push_str("null");
-            at += word.len();
-            from = at;
-            found += 1;
-            continue;
-        }
-        at += 1;
-    }
-    if found == 0 {
-        return (text.into(), 0);
-    }
-    written.push_str(&text[from..]);
-    (written.into(), found)
 }
 
 /// Every number of one logged object under its step.

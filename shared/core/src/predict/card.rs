@@ -225,9 +225,11 @@ impl Card {
             let value = row[range.feature];
             let margin = RANGE_MARGIN * (range.high - range.low) + 1e-9 * range.high.abs();
             // A recipe's numbers are a matter of factors: below half of the smallest, a rate of 1e-300 is none that was seen.
-            let feature = features::find(&self.features[range.feature].name);
-            let is_of_recipe = feature.is_some_and(|feature| feature.group == Group::Recipe);
-            let is_tiny = is_of_recipe && range.low > 0.0 && value < 0.5 * range.low;
+            let is_of_recipe = || {
+                let feature = features::find(&self.features[range.feature].name);
+                feature.is_some_and(|feature| feature.group == Group::Recipe)
+            };
+            let is_tiny = range.low > 0.0 && value < 0.5 * range.low && is_of_recipe();
             let beyond = is_tiny || value < range.low - margin || value > range.high + margin;
             beyond || (value.is_nan() && !range.ever_missing)
         };

@@ -11,7 +11,7 @@ use crate::runs::AnytimeTable;
 /// Share of a stage's attributions that the features carry whose ranges count. With each feature that any tree asks about
 /// a tenth of the unseen test runs got no verdict, for one on which next to nothing depended.
 const CARRIED: f64 = 0.95;
-/// Rows that attributions are summed over; more do not change which features lead.
+/// Rows that attributions are summed over, evenly over the stage's: an explanation takes longer than a forecast.
 const MOST_ROWS: usize = 400;
 
 pub fn features(train: &AnytimeTable) -> Vec<SeenFeature> {

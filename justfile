@@ -46,7 +46,7 @@ test-native:
 # The page in real Chromium
 test-browser: page
     cargo build --workspace
-    cargo build --quiet -p foretune-tests --example synthetic_runs
+    cargo build --quiet --workspace --example synthetic_runs
     node --test tests/browser/*.test.mjs
 
 # Make the pictures of the README anew

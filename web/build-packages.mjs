@@ -66,6 +66,7 @@ async function buildPackage(web, name, isDev, before) {
   // A quick build links fast: packages that need the same crates share them there.
   const folder = (name) => join(root, "target/packages", isDev && !["columnar", "tokens"].includes(name) ? "plain" : name);
   const target = folder(name);
+  const begun = performance.now();
   if (before) startFrom(folder(before), target);
   const small = isDev || !SMALL.includes(name) ? [] : ["--config", 'profile.wasm-release.package.foretune-core.opt-level="s"'];
   await run("cargo", ["build", "--locked", ...small, "--quiet", "--lib", "-p", "foretune-wasm", "--target", "wasm32-unknown-unknown", "--profile", profile, "--no-default-features", "--features", name, "--target-dir", target], root);
@@ -77,12 +78,15 @@ async function buildPackage(web, name, isDev, before) {
   const stamp = createHash("sha256").update(readFileSync(linked)).update(readFileSync(join(web, "build-packages.mjs"))).update(readFileSync(join(web, "package-lock.json"))).digest("hex");
   if (existsSync(result) && existsSync(stampFile) && readFileSync(stampFile, "utf8") === stamp) return readFileSync(result);
 
+  const linkedAt = performance.now();
   rmSync(out, { recursive: true, force: true });
   mkdirSync(out, { recursive: true });
   await run("wasm-bindgen", ["--target", "web", "--no-typescript", "--out-dir", out, "--out-name", name, linked], root);
   // --all-features of this version writes what Chromium refuses; the features come from the file itself.
   if (!isDev) await run(join(web, "node_modules/.bin/wasm-opt"), [levelOf(name), "--strip-debug", "--strip-producers", "-o", result, result], root);
   writeFileSync(stampFile, stamp);
+  const seconds = (from, to) => Math.round((to - from) / 1000);
+  console.log(`package ${name}: compiled in ${seconds(begun, linkedAt)} s, made ready for the page in ${seconds(linkedAt, performance.now())} s`);
   return readFileSync(result);
 }
 

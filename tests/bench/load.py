@@ -8,7 +8,8 @@ Every second one line: seconds, resident bytes and open descriptors of the daemo
 descriptors of the last third against those of the second, and the probe's speed while loaded beside the same probe
 alone: pairs in turn, since shared machines drift. With --apart one long probe has a processor of its own, and on the
 other one there is in turn nothing but the daemon, the crowd, or a neighbour that is as busy and knows nothing of the
-daemon: what two processors take from each other is not the daemon's doing. Exit code 1 where something grew or a
+daemon: what two processors take from each other is not the daemon's doing. Told besides is the share of the time that the probe
+waited, which the speed of the machine does not enter. Exit code 1 where something grew or a
 client was refused.
 Needs the Python package websockets."""
 import argparse, asyncio, json, os, pathlib, statistics, subprocess, sys, time
@@ -147,12 +148,18 @@ class Load:
         fields = pathlib.Path(f"/proc/{self.process}/stat").read_text().rsplit(")", 1)[1].split()
         return 1000 * (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
+    def threads_of_probe(self):
+        children = subprocess.run(["pgrep", "-P", str(self.process)], capture_output=True, text=True, check=True)
+        return [f"/proc/{process}/task/{thread}" for process in children.stdout.split() for thread in os.listdir(f"/proc/{process}/task")]
+
     def keep_apart(self):
         """The first processor for the probe under way, with all its threads."""
-        children = subprocess.run(["pgrep", "-P", str(self.process)], capture_output=True, text=True, check=True)
-        for process in children.stdout.split():
-            for thread in os.listdir(f"/proc/{process}/task"):
-                os.sched_setaffinity(int(thread), {0})
+        for thread in self.threads_of_probe():
+            os.sched_setaffinity(int(thread.rsplit("/", 1)[1]), {0})
+
+    def computed_s(self):
+        """How long the probe has been on its processor: all else of a turn it waited, for that processor or for the daemon."""
+        return sum(int(pathlib.Path(thread, "schedstat").read_text().split()[0]) for thread in self.threads_of_probe()) / 1e9
 
 
 def probe(data, steps, batch_rows):
@@ -238,7 +245,7 @@ async def in_turns(load, data):
     """Step times of one probe while its neighbours change, round by round."""
     long = LongProbe()
     await long.start(load, data)
-    rounds = []
+    rounds, waited = [], {state: [] for state in STATES}
     for number in range(load.options.pairs):
         found = {}
         for state in STATES[number % 3 :] + STATES[: number % 3]:
@@ -247,10 +254,12 @@ async def in_turns(load, data):
             busy = subprocess.Popen([sys.executable, "-c", BUSY]) if state == "neighbour" else None
             # Until everybody is connected.
             await asyncio.sleep(5)
-            begun = time.time()
+            begun, computed_before = time.time(), load.computed_s()
             await asyncio.sleep(load.options.turn)
+            computed = load.computed_s() - computed_before
             ended = time.time()
             load.over = True
+            waited[state].append(1 - computed / (ended - begun))
             await asyncio.gather(*crowd)
             if busy:
                 busy.kill()
@@ -259,16 +268,21 @@ async def in_turns(load, data):
         # What was last entered is on its way still.
         await asyncio.sleep(2)
         rounds.append({state: long.step_ms(*turn) for state, turn in found.items()})
-        print(f"round {number + 1}: a step took " + ", ".join(f"{rounds[-1][state]:.0f} ms {state}" for state in STATES), file=sys.stderr)
+        print(f"round {number + 1}: a step took " + ", ".join(f"{rounds[-1][state]:.0f} ms {state}, waiting {100 * waited[state][-1]:.2f} %" for state in STATES), file=sys.stderr)
     await long.stop()
-    return rounds
+    return rounds, waited
+
+
+def with_error(values):
+    error = statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else float("nan")
+    return statistics.mean(values), error
 
 
 def ratio(rounds, state, other):
     """Mean of the speed in one state beside the other one, and its standard error."""
     ratios = [found[other] / found[state] for found in rounds]
-    error = statistics.stdev(ratios) / len(ratios) ** 0.5 if len(ratios) > 1 else float("nan")
-    return f"{statistics.mean(ratios):.3f} +- {error:.3f} (median {statistics.median(ratios):.3f}, {min(ratios):.3f} to {max(ratios):.3f})"
+    mean, error = with_error(ratios)
+    return f"{mean:.3f} +- {error:.3f} (median {statistics.median(ratios):.3f}, {min(ratios):.3f} to {max(ratios):.3f})"
 
 
 async def measure(load, out):
@@ -297,7 +311,7 @@ async def measure(load, out):
     await asyncio.gather(*crowd)
     await recorder
     resident, descriptors = load.look()
-    rounds = await in_turns(load, data) if options.apart else []
+    rounds, waited = await in_turns(load, data) if options.apart else ([], {})
     # The ratio in pairs: a crowd that comes for one probe and leaves for the next.
     for number in range(0 if options.apart else options.pairs):
         pair = {}
@@ -331,6 +345,10 @@ async def measure(load, out):
         print(f"probe's speed in {len(rounds)} rounds, each a mean with its standard error:")
         for state, other in (("crowd", "alone"), ("neighbour", "alone"), ("crowd", "neighbour")):
             print(f"  {state} / {other}: {ratio(rounds, state, other)}")
+        print("share of the time that the probe was not on its processor, likewise:")
+        for state in STATES:
+            mean, error = with_error([100 * share for share in waited[state]])
+            print(f"  {state}: {mean:.2f} +- {error:.2f} %")
     bad = load.failed or grown > GROWTH_BYTES or more > GROWTH_DESCRIPTORS
     print(f"{load.heard} events heard")
     if ratios:

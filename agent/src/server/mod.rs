@@ -5,6 +5,7 @@ mod arguments;
 mod guard;
 mod hub;
 mod log;
+mod memory;
 mod page;
 mod plain;
 mod runner;
@@ -122,6 +123,7 @@ pub async fn serve(options: Options, on_ready: impl FnOnce(&Ready)) -> Result<()
         tokio::spawn(server.run());
     }
     let server = tokio::spawn(warp::serve(routes).incoming(listener).graceful(until(stopped)).run());
+    tokio::spawn(memory::give_back_now_and_then());
     hub.start_ready();
     on_ready(&ready);
     shutdown().await;

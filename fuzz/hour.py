@@ -72,7 +72,8 @@ def run_slice(programs, target, seconds):
     for kind in ("corpus", "artifacts"):
         (FOLDER / kind / target).mkdir(parents=True, exist_ok=True)
     # The models that the tests read are the ONNX reader's seeds.
-    seeds = FOLDER.parent / "tests/onnx/fixtures" if target == "onnx" else FOLDER / "seeds" / target
+    reads_models = target in ("onnx", "second_engine")
+    seeds = FOLDER.parent / "tests/onnx/fixtures" if reads_models else FOLDER / "seeds" / target
     command = [programs / target, f"-max_total_time={seconds}", "-seed=0", "-rss_limit_mb=4096", "-print_final_stats=1", f"-artifact_prefix=artifacts/{target}/", f"corpus/{target}", seeds]
     log_path = FOLDER / f"target-{target}.log"
     with log_path.open("w") as log:

@@ -14,8 +14,8 @@ cargo fuzz build --sanitizer none || { echo "FAILED build"; exit 1; }
 
 fuzz_target() {
   local target=$1 log="target-$1.log" seeds="seeds/$1"
-  # Its seeds are the models that the tests read.
-  [ "$target" = onnx ] && seeds=../tests/onnx/fixtures
+  # Their seeds are the models that the tests read.
+  [[ "$target" =~ ^(onnx|second_engine)$ ]] && seeds=../tests/onnx/fixtures
   mkdir -p "corpus/$target" "artifacts/$target"
   if "target/$(rustc -vV | sed -n 's/^host: //p')/release/$target" -max_total_time="$SECONDS_EACH" -seed="$SEED" -rss_limit_mb=4096 \
     -artifact_prefix="artifacts/$target/" "corpus/$target" "$seeds" >"$log" 2>&1; then

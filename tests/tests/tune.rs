@@ -129,6 +129,28 @@ fn early_stopping_ends_the_run_and_says_so() {
     assert!(record["steps"].as_u64().unwrap() < 30 && record["best"]["step"].as_u64().is_some());
 }
 
+/// The same command trained for nothing, and another one wrote over what had been paid for.
+#[test]
+fn a_finished_run_is_not_made_again_and_not_written_over() {
+    let place = Place::create();
+    let out = place.text("out");
+    let run = |rate: &str, more: &[&str]| place.tune_at(rate, &[&["--out", &out], more].concat());
+    let first = run("1e-2", &[]).json();
+    let trace = fs::read(place.at("out/trace.jsonl")).unwrap();
+    let again = run("1e-2", &[]);
+    assert!(again.stderr.contains("nothing is trained again"), "{again:?}");
+    // To the seconds that it took.
+    assert_eq!(again.json(), first);
+    for (rate, more, what) in [("2e-3", &[][..], "recipe"), ("1e-2", &["--patience", "3"][..], "patience")] {
+        let other = run(rate, more);
+        assert!(other.code == 2 && other.stderr.contains(&format!("differs in `{what}`")), "{other:?}");
+    }
+    assert_eq!(fs::read(place.at("out/trace.jsonl")).unwrap(), trace);
+    fs::write(place.at("out/run.json"), "{").unwrap();
+    let unread = run("1e-2", &[]);
+    assert!(unread.code == 2 && unread.stderr.contains("run.json is no record of a run"), "{unread:?}");
+}
+
 #[test]
 fn what_cannot_be_judged_is_refused_with_the_reason() {
     let place = Place::create();

@@ -1,5 +1,8 @@
 //! `foretune tune`: a full LoRA fine-tune, its evaluation, and everything needed to run it again.
 
+mod finished;
+mod words;
+
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
@@ -11,6 +14,7 @@ use foretune_engine::selftest::self_test;
 use foretune_engine::{Adapter, LoadOptions, Recipe, Row, RunData, RunOptions, StopReason, Trainer};
 use serde_json::{Value, json};
 
+use self::finished::{finished, record_in};
 use super::Answer;
 use super::probe::{features, finite};
 use crate::devices::{self, DeviceChoice};
@@ -60,7 +64,7 @@ pub struct Tune {
     patience: Option<usize>,
     #[arg(long, value_enum, default_value_t = DeviceChoice::Auto)]
     device: DeviceChoice,
-    /// Folder for adapters, trace, items and record; a stopped run goes on from it
+    /// Folder for adapters, trace, items and record; a stopped run goes on from it, a finished one is not made again
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
     /// What the columns mean, such as instruction=question,output=reply
@@ -204,9 +208,18 @@ pub fn run(arguments: &Tune) -> Result<Answer> {
         "evaluation": evaluation,
         "set_aside": aside.as_ref().map(|aside| &aside.record),
         "copies_left_out": dataset.copies,
+        "dev": {"rows": dev.rows.len(), "fingerprint": format!("{:016x}", dev.fingerprint)},
+        "patience": arguments.patience,
         "recipe": recipe,
         "total_steps": options.total_steps,
     });
+    if let Some(quiz) = &examination.quiz {
+        record["mmlu"] = quiz.facts();
+    }
+    let out = arguments.out.as_deref();
+    if let Some(record) = out.map(|folder| finished(folder, &record)).transpose()?.flatten() {
+        return tell(arguments, &record);
+    }
     let mut header = record.clone();
     header["type"] = "start".into();
     header["trace_version"] = 1.into();
@@ -216,7 +229,6 @@ pub fn run(arguments: &Tune) -> Result<Answer> {
     header["features"] = serde_json::to_value(&fixed)?;
     // Fresh adapters change nothing, so this is the base model's score.
     let base = examination.sit(&trainer)?;
-    let out = arguments.out.as_deref();
     if let Some(folder) = out {
         files::create_folder(folder)?;
     }
@@ -233,9 +245,6 @@ pub fn run(arguments: &Tune) -> Result<Answer> {
     let last_adapter = trainer.last_adapter()?;
     trainer.take_best()?;
     let best = examination.sit(&trainer)?;
-    if let Some(quiz) = &examination.quiz {
-        record["mmlu"] = quiz.facts();
-    }
     record["base"] = scores(&base);
     record["last"] = scores(&last);
     record["best"] = scores(&best);
@@ -257,15 +266,19 @@ pub fn run(arguments: &Tune) -> Result<Answer> {
         if let Some(lines) = quiz_items([&base, &last, &best])? {
             files::write_atomically(&out.join("mmlu.jsonl"), lines.as_bytes())?;
         }
-        files::write_atomically(&out.join("run.json"), format!("{record:#}\n").as_bytes())?;
+        files::write_atomically(&record_in(out), format!("{record:#}\n").as_bytes())?;
         if let Some(path) = checkpoint.filter(|path| trainer.stopped().is_some() && files::exists(path)) {
             files::remove(&path)?;
         }
     }
+    tell(arguments, &record)
+}
+
+fn tell(arguments: &Tune, record: &Value) -> Result<Answer> {
     if arguments.json {
         terminal::data(&format!("{record:#}"))?;
     } else {
-        terminal::data(&text(&base, &last, &best))?;
+        terminal::data(&words::text(record))?;
     }
     Ok(Answer::Yes)
 }
@@ -340,25 +353,4 @@ fn write_adapter(folder: &Path, adapter: &Adapter, base_model: &str) -> Result<(
 
 fn file_name(path: &Path) -> String {
     path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
-}
-
-fn text(base: &Marks, last: &Marks, best: &Marks) -> String {
-    let line = |name: &str, marks: &Marks| {
-        let mut line = format!(
-            "{name:6} score {:6.2} ± {:.2}   probability of the right answer {:6.2}   loss {:.4}",
-            marks.score(),
-            marks.score_se(),
-            marks.evaluation.p_gold(),
-            marks.evaluation.loss()
-        );
-        if let Some(unparsed) = marks.judged.as_ref().map(Judgement::unparsed).filter(|count| *count > 0) {
-            line.push_str(&format!("   {unparsed} answers could not be read"));
-        }
-        for (shots, judgement) in marks.quiz.iter().flat_map(|quiz| &quiz.parts) {
-            let (score, error) = (judgement.score(), judgement.score_se());
-            line.push_str(&format!("\n       MMLU, {shots} shots: {score:6.2} ± {error:.2}"));
-        }
-        line
-    };
-    [line("base", base), line("last", last), line("best", best)].join("\n")
 }

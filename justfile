@@ -42,6 +42,7 @@ lint:
 test-native:
     cargo build --workspace
     cargo test --workspace --no-fail-fast
+    cargo test --workspace --bin foretune --features foretune/interleavings interleavings
 
 # The page in real Chromium
 test-browser: page
@@ -65,6 +66,10 @@ fuzz seconds="60" seed="1":
 # An hour of processor time for each fuzz target, in slices: interrupt it and go on later (see fuzz/hour.py --help)
 fuzz-hour *arguments:
     python3 fuzz/hour.py {{arguments}}
+
+# Queue and log of the daemon under so many drawn orders of their threads (each of three tests)
+interleavings orders="2000":
+    FORETUNE_ORDERS={{orders}} cargo test --workspace --bin foretune --features foretune/interleavings interleavings
 
 # Kill probes, collectors and daemons with -9 at every named point and at random moments, so many times
 crash times="500" seed="1" *part:

@@ -3,8 +3,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -17,8 +16,10 @@ use tokio::sync::{broadcast, watch};
 
 use super::arguments::arguments;
 use super::log::{self, now_ms};
-use super::runner::{self, Child};
+use super::runner;
 use super::store::{Change, Store};
+use super::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use super::sync::{Mutex, MutexGuard, thread};
 use super::uploads::Uploads;
 use crate::files;
 
@@ -31,9 +32,21 @@ const RECENT_EVENTS: usize = 64;
 /// Between two tries to write where the disk is full.
 const KEEP_AGAIN: Duration = Duration::from_secs(1);
 
+/// A job's process, as far as the hub deals with it.
+pub trait UnderWay: std::fmt::Debug + Send {
+    fn ask(&mut self, wish: Wish);
+    /// It keeps what it has and ends.
+    fn close(&mut self);
+    fn kill(&self);
+}
+
+/// Does a job's work to its end; what does it is attached meanwhile.
+pub type Work = fn(&Hub, JobId) -> Result<Outcome>;
+
 #[derive(Debug)]
 pub struct Hub {
     folder: PathBuf,
+    work: Work,
     pub uploads: Uploads,
     shared: Mutex<Shared>,
     /// Rises with every event of any job.
@@ -49,7 +62,7 @@ struct Shared {
     store: Store,
     desk: Desk,
     guesses: Guesses,
-    children: BTreeMap<JobId, Child>,
+    children: BTreeMap<JobId, Box<dyn UnderWay>>,
     fresh: BTreeMap<JobId, Fresh>,
     /// Sequence numbers without a look into the store.
     last_seq: BTreeMap<JobId, u64>,
@@ -81,7 +94,7 @@ fn internal(error: &anyhow::Error) -> Refusal {
 
 impl Hub {
     /// Takes up what an earlier start left; `start_ready` lets it go on.
-    pub fn open(folder: &Path) -> Result<Arc<Self>> {
+    pub fn open(folder: &Path, work: Work) -> Result<Arc<Self>> {
         files::create_private_folder(&folder.join(JOBS))?;
         let mut store = Store::open(&folder.join(DATABASE))?;
         let uploads = Uploads::open(folder)?;
@@ -127,6 +140,7 @@ impl Hub {
         };
         Ok(Arc::new(Self {
             folder: folder.to_owned(),
+            work,
             uploads,
             shared: Mutex::new(shared),
             rung: watch::Sender::new(0),
@@ -285,8 +299,8 @@ impl Hub {
                 self.tell_state(&info);
             }
             let hub = Arc::clone(self);
-            std::thread::spawn(move || {
-                let outcome = runner::run(&hub, job).unwrap_or_else(|error| Outcome {
+            thread::spawn(move || {
+                let outcome = (hub.work)(&hub, job).unwrap_or_else(|error| Outcome {
                     end: End::Failed,
                     answer: Answer::No,
                     message: format!("{error:#}"),
@@ -315,7 +329,7 @@ impl Hub {
     }
 
     /// Makes the process known; a wish that came before it is passed on.
-    pub fn attach(&self, job: JobId, mut child: Child) {
+    pub fn attach(&self, job: JobId, mut child: Box<dyn UnderWay>) {
         let mut shared = self.lock();
         if let Some(wish) = shared.desk.wish(job) {
             child.ask(wish);
@@ -357,13 +371,12 @@ impl Hub {
                 log::error(&format!("job {job} waits: what it tells cannot be kept yet: {error:#}"));
                 was_said = true;
             }
-            std::thread::sleep(KEEP_AGAIN);
+            thread::sleep(KEEP_AGAIN);
         }
     }
 
     fn end(&self, job: JobId, outcome: &Outcome) {
         let mut shared = self.lock();
-        shared.children.remove(&job);
         shared.fresh.remove(&job);
         let wish = shared.desk.wish(job);
         let state = shared.desk.ended(job, outcome.end);
@@ -389,7 +402,9 @@ impl Hub {
         if let Err(error) = kept {
             log::error(&format!("job {job}: its end was not kept: {error:#}"));
         }
-        let shared = self.lock();
+        let mut shared = self.lock();
+        // Not before: nobody waits for a daemon in which nobody runs, and an end that is not written is lost with it.
+        shared.children.remove(&job);
         let info = info(&shared, job);
         drop(shared);
         if state == JobState::Cancelled {

@@ -4,6 +4,8 @@
 mod arguments;
 mod guard;
 mod hub;
+#[cfg(all(test, feature = "interleavings"))]
+mod interleavings;
 mod log;
 mod memory;
 mod page;
@@ -12,6 +14,7 @@ mod runner;
 mod secret;
 mod socket;
 mod store;
+mod sync;
 mod uploads;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -95,7 +98,7 @@ pub async fn serve(options: Options, on_ready: impl FnOnce(&Ready)) -> Result<()
     }
     let _lock = take_folder(&options.state)?;
     let secret = Secret::open(&options.state, options.renew_secret)?;
-    let hub = Hub::open(&options.state)?;
+    let hub = Hub::open(&options.state, runner::run)?;
     let (listener, port) = listen(options.port).await?;
     let guard = Guard::new(port, options.allowed);
     let place = Place { port, process: std::process::id(), allowed: guard.allowed().to_vec() };
@@ -294,7 +297,7 @@ impl Agent {
         Self {
             guard: Guard::new(port, Vec::new()),
             secret: Secret::open(state, false).unwrap(),
-            hub: Hub::open(state).unwrap(),
+            hub: Hub::open(state, runner::run).unwrap(),
             boot: "0".to_owned(),
             device: machine::device(false),
         }

@@ -15,7 +15,7 @@ use foretune_core::limits;
 use foretune_core::wire::{Answer, EventBody, JobId, LogLevel};
 
 use super::arguments::{TRACE, arguments};
-use super::hub::{Hub, Outcome};
+use super::hub::{Hub, Outcome, UnderWay};
 use super::log;
 use crate::files;
 use crate::interrupt::{BROKEN_OFF, STOP};
@@ -27,13 +27,13 @@ const GRACE: Duration = Duration::from_secs(5);
 const LAST_WORDS_BYTES: usize = 2000;
 
 #[derive(Debug)]
-pub struct Child {
+struct Child {
     input: Option<ChildStdin>,
     process: Arc<Mutex<std::process::Child>>,
 }
 
-impl Child {
-    pub fn ask(&mut self, wish: Wish) {
+impl UnderWay for Child {
+    fn ask(&mut self, wish: Wish) {
         match wish {
             Wish::StopEarly => {
                 if let Some(input) = &mut self.input {
@@ -52,12 +52,11 @@ impl Child {
         }
     }
 
-    /// It keeps what it has and ends.
-    pub fn close(&mut self) {
+    fn close(&mut self) {
         self.input = None;
     }
 
-    pub fn kill(&self) {
+    fn kill(&self) {
         kill(&self.process);
     }
 }
@@ -87,7 +86,7 @@ pub fn run(hub: &Hub, job: JobId) -> Result<Outcome> {
     let errors = process.stderr.take().expect("its errors are piped");
     let input = process.stdin.take();
     let process = Arc::new(Mutex::new(process));
-    hub.attach(job, Child { input, process: Arc::clone(&process) });
+    hub.attach(job, Box::new(Child { input, process: Arc::clone(&process) }));
 
     let (sender, last_words) = channel();
     std::thread::spawn(move || {

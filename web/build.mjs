@@ -10,7 +10,8 @@ import { existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, u
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { promisify } from "node:util";
+import { brotliCompress, constants, gzip } from "node:zlib";
 import { buildPackages } from "./build-packages.mjs";
 
 const WEB = dirname(fileURLToPath(import.meta.url));
@@ -163,7 +164,9 @@ async function build() {
   // Hosts that read such a file (Netlify, Cloudflare Pages) then send the policy with every file.
   emit("_headers", `/*\n  Content-Security-Policy: ${policy}; frame-ancestors 'none'\n  X-Content-Type-Options: nosniff\n  Referrer-Policy: no-referrer\n`, false);
 
-  weigh({
+  const digest = digestOfAll();
+  if (isPublished(digest)) return console.log("page unchanged");
+  await weigh({
     "first load, until a file can be taken": [["index.html", style, page, icon], FIRST_LOAD_BUDGET_BYTES],
     "checking, at the first file": [[coordinators.check, parts.check, assets.check], CHECK_BUDGET_BYTES],
     "reference model, at the first file": [[assets.reference], REFERENCE_BUDGET_BYTES],
@@ -176,34 +179,48 @@ async function build() {
     "report as HTML, when saved": [[report, assets.report], REPORT_BUDGET_BYTES],
     "probe of the bundled model, when started": [probeFiles, PROBE_BUDGET_BYTES],
   });
-  publish();
+  publish(digest);
+}
+
+const DIST_STAMP = join(WEB, ".build/dist.stamp");
+
+/** Of every file, and of this script, which knows the budgets. */
+function digestOfAll() {
+  const files = [...written].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, content]) => name + hashOf(content));
+  return hashOf([...files, hashOf(readFileSync(fileURLToPath(import.meta.url)))].join("\n"));
+}
+
+/** Built and weighed before; nothing is replaced, so that nothing downstream rebuilds. */
+function isPublished(digest) {
+  return existsSync(DIST) && existsSync(DIST_STAMP) && readFileSync(DIST_STAMP, "utf8") === digest;
 }
 
 /** Compressed sizes, and the promises about them: as static hosts send them today, which is brotli. */
-function weigh(loads) {
+async function weigh(loads) {
   const kilobytes = (size) => (size / 1000).toFixed(1).padStart(8);
-  const brotli = (content) => brotliCompressSync(content, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } }).length;
+  const [gzipped, brotlied] = await Promise.all([sizes(loads, gzip, { level: 9 }), isDev ? {} : sizes(loads, brotliCompress, { params: { [constants.BROTLI_PARAM_QUALITY]: 11 } })]);
   console.log(`page built${isDev ? " for development" : ""}; compressed sizes in kB      gzip -9   brotli   budget`);
   for (const [label, [names, budget]] of Object.entries(loads)) {
-    const contents = names.filter(Boolean).map((name) => written.get(name));
-    const gzipped = contents.reduce((sum, content) => sum + gzipSync(content, { level: 9 }).length, 0);
-    // Slow, and of no interest while developing.
-    const brotlied = isDev ? 0 : contents.reduce((sum, content) => sum + brotli(content), 0);
-    console.log(`  ${label.padEnd(46)} ${kilobytes(gzipped)} ${kilobytes(brotlied)} ${budget ? kilobytes(budget) : ""}`);
-    if (!isDev && brotlied > budget) throw new Error(`${label}: ${brotlied} bytes compressed, over the budget of ${budget}`);
+    // Brotli is slow, and of no interest while developing.
+    const [gzip9, brotli11] = [gzipped, brotlied].map((sizes) => names.filter(Boolean).reduce((sum, name) => sum + (sizes[name] ?? 0), 0));
+    console.log(`  ${label.padEnd(46)} ${kilobytes(gzip9)} ${kilobytes(brotli11)} ${budget ? kilobytes(budget) : ""}`);
+    if (!isDev && brotli11 > budget) throw new Error(`${label}: ${brotli11} bytes compressed, over the budget of ${budget}`);
   }
 }
 
-/** Replaces dist in one step, and not at all when nothing changed, so that nothing downstream rebuilds. */
-function publish() {
-  const digest = hashOf([...written].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, content]) => name + hashOf(content)).join("\n"));
-  const stamp = join(WEB, ".build/dist.stamp");
-  if (existsSync(DIST) && existsSync(stamp) && readFileSync(stamp, "utf8") === digest) return;
+/** Compressed size of every file of these loads, as many at a time as there are threads for it. */
+async function sizes(loads, compress, options) {
+  const names = [...new Set(Object.values(loads).flatMap(([names]) => names))].filter(Boolean);
+  return Object.fromEntries(await Promise.all(names.map(async (name) => [name, (await promisify(compress)(written.get(name), options)).length])));
+}
+
+/** Replaces dist in one step. */
+function publish(digest) {
   rmSync(DIST, { recursive: true, force: true });
   renameSync(STAGING, DIST);
   // A rename keeps the folder's older time, and cargo goes by times when it embeds the page.
   utimesSync(DIST, new Date(), new Date());
-  writeFileSync(stamp, digest);
+  writeFileSync(DIST_STAMP, digest);
 }
 
 try {

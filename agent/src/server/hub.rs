@@ -403,7 +403,7 @@ impl Hub {
             log::error(&format!("job {job}: its end was not kept: {error:#}"));
         }
         let mut shared = self.lock();
-        // Not before: nobody waits for a daemon in which nobody runs, and an end that is not written is lost with it.
+        // Not before its end is written: a daemon that is stopped goes once nobody runs, and what is not written goes with it.
         shared.children.remove(&job);
         let info = info(&shared, job);
         drop(shared);
